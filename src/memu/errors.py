@@ -1,0 +1,132 @@
+"""The error tree: every class is a `MemuError` and also the builtin that a caller would catch.
+
+MemuError
+├── ConfigError (ValueError)              settings that contradict each other or name nothing
+│   └── EmbedderMismatch                  the store was filled by another embedder
+├── InputError (ValueError)               an argument that cannot be meant
+│   ├── FilterError                       an unknown filter field or operator
+│   ├── VectorError                       a vector that is NaN, infinite, empty, zero or of another dimension
+│   └── ScopeError (PermissionError)      another user's or agent's memory was asked for
+├── NotFoundError (KeyError, ValueError)  an id that this scope does not hold
+├── SourceError (OSError)                 a file or URL that cannot be read
+│   ├── SourceNotFound (FileNotFoundError)
+│   ├── SourceIsDirectory (IsADirectoryError)
+│   ├── SourceForbidden (PermissionError)
+│   ├── SourceTimeout (TimeoutError)
+│   └── SourceInvalid (ValueError)        its content is not what the modality promises
+├── StorageError (RuntimeError)           the store failed
+│   ├── StorageUnavailable (ConnectionError)
+│   ├── StorageBusy (TimeoutError)        a lock was not to be had in time
+│   ├── StorageReadOnly (PermissionError)
+│   ├── StorageFull (OSError)
+│   ├── StorageCorrupt
+│   ├── SchemaError (ValueError)          tables are missing, different, or of a newer version
+│   └── IntegrityError (ValueError)       a row that breaks a key
+├── ModelError (RuntimeError)             weights that are wrong, or a model runtime that fails
+├── MissingExtra (ImportError)            an optional package is not installed
+└── ClosedError (RuntimeError)            the handle was closed
+"""
+
+
+class MemuError(Exception):
+    """Root of every error this library raises on purpose."""
+
+    def __str__(self) -> str:
+        # KeyError would print the repr of its message, OSError would read it as an errno.
+        return " ".join(str(part) for part in self.args)
+
+
+class ConfigError(MemuError, ValueError):
+    """Settings contradict each other, or name something that does not exist."""
+
+
+class EmbedderMismatch(ConfigError):
+    """The store's vectors were made by another embedder than the one that is configured."""
+
+
+class InputError(MemuError, ValueError):
+    """An argument is not something the call can work with."""
+
+
+class FilterError(InputError):
+    """A filter names an unknown field or operator, or a value of the wrong type."""
+
+
+class VectorError(InputError):
+    """A vector is NaN, infinite, empty, zero, or of another dimension than the store's."""
+
+
+class ScopeError(InputError, PermissionError):
+    """A call asked for the memory of another user or agent, or named none."""
+
+
+class NotFoundError(MemuError, KeyError, ValueError):
+    """This scope holds no record of that id."""
+
+
+class SourceError(MemuError, OSError):
+    """A file or URL cannot be read."""
+
+
+class SourceNotFound(SourceError, FileNotFoundError):
+    """There is no such file, or the server answered that there is none."""
+
+
+class SourceIsDirectory(SourceError, IsADirectoryError):
+    """The path names a directory where a file is needed."""
+
+
+class SourceForbidden(SourceError, PermissionError):
+    """The path or address may not be read, by permission or by the settings."""
+
+
+class SourceTimeout(SourceError, TimeoutError):
+    """The address did not answer, or not completely, within the limit."""
+
+
+class SourceInvalid(SourceError, ValueError):
+    """The content is not what its modality promises: malformed JSON, invalid UTF-8, nothing at all."""
+
+
+class StorageError(MemuError, RuntimeError):
+    """The store failed; nothing of the call was kept."""
+
+
+class StorageUnavailable(StorageError, ConnectionError):
+    """The database cannot be reached or opened."""
+
+
+class StorageBusy(StorageError, TimeoutError):
+    """Another process held the database longer than the configured wait."""
+
+
+class StorageReadOnly(StorageError, PermissionError):
+    """The database file or its folder cannot be written."""
+
+
+class StorageFull(StorageError, OSError):
+    """The disk is full, or a file limit was reached."""
+
+
+class StorageCorrupt(StorageError):
+    """The file is not a database, or is damaged."""
+
+
+class SchemaError(StorageError, ValueError):
+    """Tables are missing, different from what is expected, or made by a newer version."""
+
+
+class IntegrityError(StorageError, ValueError):
+    """A row breaks a unique key or names a row that does not exist."""
+
+
+class ModelError(MemuError, RuntimeError):
+    """Model weights are wrong, or the model runtime failed."""
+
+
+class MissingExtra(MemuError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""
+
+
+class ClosedError(MemuError, RuntimeError):
+    """The service or store was closed before this call."""

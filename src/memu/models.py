@@ -1,0 +1,140 @@
+"""The records that users see: resources, memory items, categories and the links between the last two."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal, Self, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, computed_field
+
+from memu.errors import InputError
+
+MemoryType = Literal["profile", "event", "knowledge", "behavior", "skill", "tool"]
+MEMORY_TYPES: tuple[str, ...] = get_args(MemoryType)
+Modality = Literal["conversation", "document", "text", "image", "video", "audio"]
+MODALITIES: tuple[str, ...] = get_args(Modality)
+
+Writer = Callable[["Record", str, Any], None]
+
+
+def utc_now() -> datetime:
+    """The present time, in UTC with microseconds."""
+    return datetime.now(UTC)
+
+
+class Record(BaseModel):
+    """What all records share: an id, an owner and two times.
+
+    A record that came from a store is live: assigning one of its `writable` fields changes the stored row, and an
+    assignment that the store refuses leaves the record as it was. Further scope fields of the user model appear as
+    attributes of the same name.
+    """
+
+    model_config = ConfigDict(extra="allow", validate_assignment=True)
+    writable: ClassVar[frozenset[str]] = frozenset()
+
+    id: str
+    user_id: str = "default"
+    agent_id: str = "default"
+    created_at: datetime = Field(default_factory=utc_now)
+    updated_at: datetime = Field(default_factory=utc_now)
+
+    _writer: Writer | None = PrivateAttr(default=None)
+
+    def attach(self, writer: Writer) -> Self:
+        """Let assignments to this record reach the store through `writer`."""
+        self._writer = writer
+        return self
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        writer = None if name.startswith("_") else self._writer
+        if writer is None:
+            super().__setattr__(name, value)
+            return
+        if name not in self.writable:
+            fields = ", ".join(sorted(self.writable)) or "no field"
+            raise InputError(f"{type(self).__name__}.{name} cannot be changed in a store: {fields} can.")
+        before = getattr(self, name)
+        super().__setattr__(name, value)
+        try:
+            writer(self, name, getattr(self, name))
+        except BaseException:
+            super().__setattr__(name, before)
+            raise
+
+
+class Resource(Record):
+    """Something that was memorized: a conversation, a document, a sentence; with where it came from."""
+
+    writable = frozenset({"caption", "embedding", "local_path", "metadata", "extra"})
+
+    url: str
+    modality: str
+    local_path: str = ""
+    caption: str | None = None
+    embedding: list[float] | None = None
+    content_hash: str | None = None
+    version: int = 1
+    superseded_by: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+class MemoryItem(Record):
+    """One thing worth remembering, in the words it came from, and where those words stand."""
+
+    writable = frozenset({"memory_type", "summary", "embedding", "happened_at", "metadata", "extra"})
+
+    resource_id: str | None = None
+    memory_type: str
+    summary: str
+    embedding: list[float] | None = None
+    speaker: str | None = None
+    said_at: datetime | None = None
+    happened_at: datetime | None = None
+    message_ids: list[str] = Field(default_factory=list, exclude=True)
+    source_start: int | None = Field(default=None, exclude=True)
+    source_end: int | None = Field(default=None, exclude=True)
+    content_hash: str | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    superseded_by: str | None = None
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def source(self) -> dict[str, Any]:
+        """Where the item came from: resource, message ids, and character offsets into the resource's verbatim text."""
+        return {
+            "resource_id": self.resource_id,
+            "message_ids": self.message_ids,
+            "start": self.source_start,
+            "end": self.source_end,
+        }
+
+
+class MemoryCategory(Record):
+    """A folder of items with a living summary."""
+
+    writable = frozenset({"name", "description", "embedding", "summary", "extra"})
+
+    name: str
+    description: str = ""
+    embedding: list[float] | None = None
+    summary: str | None = None
+    stale: bool = False
+    extra: dict[str, Any] = Field(default_factory=dict)
+
+
+class CategoryItem(Record):
+    """The link that files one item in one category."""
+
+    item_id: str
+    category_id: str
+
+
+class DefaultUserModel(BaseModel):
+    """The scope fields of a store whose user model is not named: one user and one agent."""
+
+    user_id: str = "default"
+    agent_id: str = "default"

@@ -1,0 +1,293 @@
+"""Every option of the library, as data; both spellings of the database settings come in here and leave as one."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+
+from memu.errors import ConfigError
+from memu.models import MEMORY_TYPES, DefaultUserModel
+
+FLAT_KEYS = ("provider", "sqlite_path", "vector_db_path")
+NESTED_KEYS = ("metadata_store", "vector_index")
+
+StoreProvider = Annotated[
+    Literal["inmemory", "sqlite", "postgres", "mysql", "mongodb"],
+    BeforeValidator(lambda value: "inmemory" if value == "memory" else value),
+]
+
+
+class Settings(BaseModel):
+    """Base of all settings: an unknown key is an error, and so is assigning one that makes no sense."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, hide_input_in_errors=True)
+
+    def __init__(self, **data: Any) -> None:
+        """Take the options by keyword.
+
+        Raises:
+            ConfigError: naming every unknown option and every value that cannot be meant.
+        """
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            raise ConfigError(describe_faults(error)) from None
+
+
+class MetadataStoreConfig(Settings):
+    """Where the rows are kept.
+
+    `dsn` is an SQLAlchemy URL (`sqlite:///memu.db`); it may hold a password and is left out of every repr.
+    `ddl_mode` "create" makes or migrates the tables, "validate" only checks them.
+    """
+
+    provider: StoreProvider = "inmemory"
+    ddl_mode: Literal["create", "validate"] = "create"
+    dsn: str | None = Field(default=None, repr=False)
+
+
+class VectorIndexConfig(Settings):
+    """How vectors are searched: "bruteforce" is exact, "pgvector" is PostgreSQL's, "none" is lexical search only."""
+
+    provider: Literal["bruteforce", "pgvector", "none"] = "bruteforce"
+    dsn: str | None = Field(default=None, repr=False)
+
+
+class DatabaseConfig(Settings):
+    """The database, in either documented form.
+
+    Nested: `DatabaseConfig(metadata_store={"provider": "sqlite", "dsn": "sqlite:///memu.db"})`.
+    Flat: `DatabaseConfig(provider="sqlite", sqlite_path="./data/memu.db", vector_db_path="./data/vectors.json")`;
+    only the flat form keeps the `vectors.json` mirror, by default beside the database file.
+
+    Raises:
+        ValueError: both forms at once, an unknown key, or a vector index that the store cannot serve.
+    """
+
+    metadata_store: MetadataStoreConfig = Field(default_factory=MetadataStoreConfig)
+    vector_index: VectorIndexConfig | None = None
+    mirror_path: Path | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _flat_to_nested(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        flat, nested = [key for key in FLAT_KEYS if key in data], [key for key in NESTED_KEYS if key in data]
+        if flat and nested:
+            raise ValueError(
+                f"{', '.join(flat)} and {', '.join(nested)} are two spellings of one thing: "
+                "give either provider/sqlite_path/vector_db_path or metadata_store/vector_index."
+            )
+        return _nested_form(data) if flat else data
+
+    @model_validator(mode="after")
+    def _pairing(self) -> "DatabaseConfig":
+        if (
+            self.vector_index
+            and self.vector_index.provider == "pgvector"
+            and self.metadata_store.provider != "postgres"
+        ):
+            raise ValueError(
+                f'vector_index "pgvector" needs metadata_store "postgres", not "{self.metadata_store.provider}": '
+                'use "bruteforce" (exact) or "none".'
+            )
+        return self
+
+
+def _nested_form(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Translate the flat form; other keys stay, so that an unknown one is still refused by name."""
+    rest = {key: value for key, value in data.items() if key not in FLAT_KEYS}
+    provider = data.get("provider", "inmemory")
+    paths = [key for key in ("sqlite_path", "vector_db_path") if key in data]
+    if provider != "sqlite":
+        if paths and provider not in ("memory", "inmemory"):
+            raise ValueError(f'{", ".join(paths)} belongs to provider "sqlite", not "{provider}".')
+        return {**rest, "metadata_store": {"provider": provider}}
+    database = Path(data.get("sqlite_path", "./data/memu.db"))
+    mirror = Path(data.get("vector_db_path", database.parent / "vectors.json"))
+    return {**rest, "metadata_store": {"provider": "sqlite", "dsn": f"sqlite:///{database}"}, "mirror_path": mirror}
+
+
+class BlobConfig(Settings):
+    """Local copies of memorized files, and the limits on what may be read.
+
+    `resources_dir` receives the copies (databases in memory keep none). `allowed_roots` limits local paths to these
+    folders. `max_bytes` and `timeout` (seconds, whole download) bound a read; `allow_private_urls` lets addresses of
+    private networks and this machine be fetched.
+    """
+
+    provider: Literal["local"] = "local"
+    resources_dir: Path = Path("./data/resources")
+    allowed_roots: tuple[Path, ...] | None = None
+    max_bytes: int = Field(default=50_000_000, gt=0)
+    timeout: float = Field(default=60.0, gt=0)
+    allow_private_urls: bool = False
+
+
+class LLMConfig(Settings):
+    """One language model endpoint; configuring one is what makes the service use a language model.
+
+    A missing `api_key` is filled from the environment (`OPENAI_API_KEY`); it appears in no repr.
+    """
+
+    provider: str = "openai"
+    base_url: str = "https://api.openai.com/v1"
+    api_key: SecretStr | None = None
+    chat_model: str = "gpt-4o-mini"
+    embed_model: str = "text-embedding-3-small"
+    client_backend: Literal["sdk", "httpx"] = "sdk"
+    endpoint_overrides: dict[str, str] = Field(default_factory=dict)
+    timeout: float = Field(default=60.0, gt=0)
+    max_retries: int = Field(default=2, ge=0)
+
+
+class LLMProfilesConfig(RootModel[dict[str, LLMConfig]]):
+    """Language model endpoints by name; "default" is the one that is used when a step names none."""
+
+    @model_validator(mode="after")
+    def _has_default(self) -> "LLMProfilesConfig":
+        if self.root and "default" not in self.root:
+            raise ValueError(f'llm_profiles names {", ".join(self.root)} but no "default" profile: add one.')
+        return self
+
+
+class EmbeddingConfig(Settings):
+    """The embedder: "local" is all-MiniLM-L6-v2 on this machine, "none" leaves lexical search only.
+
+    `weights_dir` names a folder with `model.safetensors` and `tokenizer.json` (else `MEMU_MODEL_DIR`, the installed
+    weights package, the Hugging Face cache). `allow_download` lets missing weights be fetched from the hub. `threads`
+    is the number of processor threads of one embedding run.
+    """
+
+    provider: Literal["local", "none"] = "local"
+    weights_dir: Path | None = None
+    allow_download: bool = False
+    threads: int = Field(default=1, ge=1)
+
+
+class CategoryConfig(Settings):
+    """One category that items may be filed in."""
+
+    name: str = Field(min_length=1, max_length=255)
+    description: str = ""
+    target_length: int | None = Field(default=None, gt=0)
+
+
+DEFAULT_CATEGORIES: tuple[tuple[str, str], ...] = (
+    ("personal_info", "Who the person is: name, age, birthday, origin, home, education and other lasting facts"),
+    ("preferences", "What the person likes, dislikes, prefers, avoids, or names as a favourite"),
+    ("relationships", "Family, friends, partners, colleagues, neighbours and pets, and how they stand to the person"),
+    ("activities", "Hobbies, sports, games, music, cooking and other things the person does in free time"),
+    ("goals", "Plans, aims, wishes, ambitions and things the person intends to do"),
+    ("experiences", "Trips, events, milestones and other things that happened to the person"),
+    ("knowledge", "Facts, explanations, instructions and things learned about the world"),
+    ("opinions", "Views, judgements, beliefs and what the person thinks of things"),
+    ("habits", "Routines and things the person does regularly, daily or every week"),
+    ("work_life", "Job, career, employer, colleagues at work, projects, studies and skills at work"),
+)
+
+
+class MemorizeConfig(Settings):
+    """What `memorize` makes of a source.
+
+    `category_assign_threshold` is the least confidence (0..1) with which an item is filed in a category;
+    `category_summary_target_length` the length of a category's summary in characters.
+    """
+
+    category_assign_threshold: float = Field(default=0.25, ge=0.0, le=1.0)
+    memory_types: tuple[str, ...] = ("profile", "event", "knowledge", "behavior")
+    memory_categories: list[CategoryConfig] = Field(
+        default_factory=lambda: [CategoryConfig(name=name, description=text) for name, text in DEFAULT_CATEGORIES]
+    )
+    category_summary_target_length: int = Field(default=400, gt=0)
+
+    @model_validator(mode="after")
+    def _known_types(self) -> "MemorizeConfig":
+        if unknown := [name for name in self.memory_types if name not in MEMORY_TYPES]:
+            raise ValueError(f"unknown memory type {unknown[0]!r}: expected some of {', '.join(MEMORY_TYPES)}.")
+        names = [category.name for category in self.memory_categories]
+        if doubled := {name for name in names if names.count(name) > 1}:
+            raise ValueError(f"the category {min(doubled)!r} is named twice in memory_categories.")
+        return self
+
+
+class TierConfig(Settings):
+    """One tier of an answer (categories, items or resources): whether it is searched, and how many are returned."""
+
+    enabled: bool = True
+    top_k: int | None = Field(default=None, ge=1)
+
+
+class RetrieveConfig(Settings):
+    """How `retrieve` searches; `top_k` is the default of every tier that names none.
+
+    `index_budget_mb` bounds the memory of the resident search indexes of one store, over all its users.
+    """
+
+    method: Annotated[
+        Literal["rag", "llm"], BeforeValidator(lambda value: value.casefold() if isinstance(value, str) else value)
+    ] = "rag"
+    top_k: int = Field(default=5, ge=1)
+    category: TierConfig = Field(default_factory=TierConfig)
+    item: TierConfig = Field(default_factory=TierConfig)
+    resource: TierConfig = Field(default_factory=TierConfig)
+    language: str = "english"
+    index_budget_mb: int = Field(default=512, ge=1)
+
+
+class UserConfig(Settings):
+    """The scope fields, as a pydantic model; `user_id` and `agent_id` are always among them."""
+
+    model: type[BaseModel] = DefaultUserModel
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def parse(model: type[S], value: S | Mapping[str, Any] | None, name: str) -> S:
+    """Make settings from a model, a mapping or None.
+
+    Raises:
+        ConfigError: the mapping holds an unknown key or a value that cannot be meant; every fault is named.
+    """
+    if value is None:
+        return model()
+    if isinstance(value, model):
+        return value
+    if isinstance(value, BaseModel) or not isinstance(value, Mapping):
+        raise ConfigError(f"{name} is a {type(value).__name__}: expected {model.__name__}, a dict, or None.")
+    try:
+        return model(dict(value)) if issubclass(model, RootModel) else model(**value)
+    except ConfigError as error:
+        raise ConfigError(f"{name}: {error}") from None
+    except ValidationError as error:
+        raise ConfigError(f"{name}: {describe_faults(error)}") from None
+
+
+def describe_faults(error: ValidationError) -> str:
+    """One line for all faults of a settings object, without the values, which may be secret."""
+    return "; ".join(_fault(fault) for fault in error.errors(include_url=False, include_input=False))
+
+
+def _fault(fault: Any) -> str:
+    place = ".".join(str(part) for part in fault["loc"])
+    message = "unknown option" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def environment_weights_dir() -> Path | None:
+    """The folder that `MEMU_MODEL_DIR` names, if any."""
+    value = os.environ.get("MEMU_MODEL_DIR")
+    return Path(value) if value else None
