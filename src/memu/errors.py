@@ -48,6 +48,10 @@ class InputError(MemuError, ValueError):
     """An argument is not something the call can work with."""
 
 
+class InputTypeError(InputError, TypeError):
+    """An argument is of a type that the call cannot work with."""
+
+
 class FilterError(InputError):
     """A filter names an unknown field or operator, or a value of the wrong type."""
 
@@ -118,6 +122,10 @@ class SchemaError(StorageError, ValueError):
 
 class IntegrityError(StorageError, ValueError):
     """A row breaks a unique key or names a row that does not exist."""
+
+
+class ConflictError(MemuError, RuntimeError):
+    """Others changed the same memory again and again while the call was working; repeat it."""
 
 
 class ModelError(MemuError, RuntimeError):

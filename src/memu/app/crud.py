@@ -1,0 +1,268 @@
+"""Listing, editing and deleting memories one by one."""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from memu.app.categories import refresh
+from memu.app.memorize import file_items
+from memu.app.present import category_dict, plain, resource_dict, show_items
+from memu.app.wiring import Parts
+from memu.backends.base import Condition, equals
+from memu.backends.schema import ITEMS, LINKS, RESOURCES
+from memu.database.core import Database
+from memu.database.repository import Repository
+from memu.database.rows import check_metadata, check_text, link_items, touch_items
+from memu.errors import InputError, NotFoundError
+from memu.extract.base import ExtractedItem
+from memu.models import MemoryItem
+from memu.scope import Scope
+
+
+def list_page(
+    repository: Repository[Any],
+    where: Mapping[str, Any],
+    limit: int | None,
+    cursor: str | None,
+    *,
+    superseded: bool = False,
+) -> tuple[list[Any], str | None]:
+    """One page of records, oldest first, and the cursor of the next page (None at the end)."""
+    after = read_cursor(cursor)
+    asked = None if limit is None else limit + 1
+    records = repository.page(where, limit=asked, after=after, superseded=superseded, embeddings=False)
+    if limit is None or len(records) <= limit:
+        return records, None
+    last = records[limit - 1]
+    return records[:limit], make_cursor(last.created_at, last.id)
+
+
+def make_cursor(created_at: datetime, record_id: str) -> str:
+    """The place after a record in a listing, as an opaque string."""
+    return base64.urlsafe_b64encode(orjson.dumps([created_at.isoformat(), record_id])).decode()
+
+
+def read_cursor(cursor: str | None) -> tuple[datetime, str] | None:
+    """The place that a cursor names; InputError when it is none of ours."""
+    if cursor is None:
+        return None
+    try:
+        created_at, record_id = orjson.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return datetime.fromisoformat(created_at), str(record_id)
+    except (ValueError, TypeError, AttributeError, binascii.Error):
+        raise InputError("the cursor is not one that a list call returned: start again without it.") from None
+
+
+def list_items(
+    parts: Parts, scope: Scope, where: Mapping[str, Any], limit: int | None, cursor: str | None, superseded: bool
+) -> dict[str, Any]:
+    """Items with their categories."""
+    database = parts.database.bound(scope)
+    records, following = list_page(database.memory_item_repo, where, limit, cursor, superseded=superseded)
+    return {"items": show_items(database, records), "next_cursor": following}
+
+
+def list_categories(
+    parts: Parts, scope: Scope, where: Mapping[str, Any], limit: int | None, cursor: str | None
+) -> dict[str, Any]:
+    """Categories with their summaries."""
+    repository = parts.database.bound(scope).memory_category_repo
+    records, following = list_page(repository, where, limit, cursor)
+    return {"categories": [category_dict(one) for one in records], "next_cursor": following}
+
+
+def list_resources(
+    parts: Parts, scope: Scope, where: Mapping[str, Any], limit: int | None, cursor: str | None
+) -> dict[str, Any]:
+    """Resources."""
+    records, following = list_page(parts.database.bound(scope).resource_repo, where, limit, cursor)
+    return {"resources": [resource_dict(one) for one in records], "next_cursor": following}
+
+
+def get_item(parts: Parts, scope: Scope, memory_id: str) -> dict[str, Any]:
+    """One item with its categories; NotFoundError when the scope does not hold it."""
+    database = parts.database.bound(scope)
+    return show_items(database, [_held(database, memory_id)])[0]
+
+
+def _held(database: Database, memory_id: str) -> MemoryItem:
+    item = database.memory_item_repo.get(memory_id)
+    if item is None:
+        raise NotFoundError(f"there is no memory item {memory_id!r} in this scope.")
+    return item
+
+
+def embed_content(parts: Parts, content: str, memory_type: str) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+    """The vector of one memory, and the categories it would be filed in."""
+    item = ExtractedItem(content, memory_type, (), 0, len(content))
+    vectors = parts.embedder.embed([item.index_text])
+    return (None if vectors is None else vectors[0]), file_items(parts, [item], vectors)[0]
+
+
+def create_item(
+    parts: Parts,
+    scope: Scope,
+    memory_type: str,
+    content: str,
+    categories: Sequence[str],
+    vector: NDArray[np.float32] | None,
+    metadata: Mapping[str, Any],
+    propagate: bool,
+) -> dict[str, Any]:
+    """Store one memory that the caller worded."""
+    database = parts.database.bound(scope)
+    ids = [_category_id(parts, database, name) for name in categories]
+    item = database.memory_item_repo.create_item(
+        memory_type=memory_type,
+        summary=content,
+        embedding=vector,  # type: ignore[arg-type]
+        embedder=parts.embedder.recorded if vector is not None else None,
+        categories=ids,
+        metadata=check_metadata(metadata),
+    )
+    return _answer(parts, database, item, ids if propagate else [])
+
+
+def _category_id(parts: Parts, database: Database, name: str) -> str:
+    """The id of a category by its name, made when the scope does not have it yet."""
+    check_text("category name", name, longest=255)
+    view = next((one for one in parts.category_views() if one.name.casefold() == name.casefold()), None)
+    vector = view.vector if view else None
+    return database.memory_category_repo.get_or_create_category(
+        name=view.name if view else name,
+        description=view.description if view else "",
+        embedding=vector,  # type: ignore[arg-type]
+        embedder=parts.embedder.recorded if vector is not None else None,
+    ).id
+
+
+def update_item(
+    parts: Parts,
+    scope: Scope,
+    memory_id: str,
+    memory_type: str | None,
+    content: str | None,
+    categories: Sequence[str] | None,
+    vector: NDArray[np.float32] | None,
+    metadata: Mapping[str, Any] | None,
+    propagate: bool,
+) -> dict[str, Any]:
+    """Change what is given of one memory; what is not given stays as it is."""
+    database = parts.database.bound(scope)
+    before = _categories_of(database, memory_id)
+    wanted = [_category_id(parts, database, name) for name in categories] if categories is not None else before
+    item = database.memory_item_repo.update_item(
+        item_id=memory_id,
+        memory_type=memory_type,
+        summary=content,
+        embedding=vector,  # type: ignore[arg-type]
+        embedder=parts.embedder.recorded if vector is not None else None,
+        metadata=check_metadata(metadata),
+    )
+    if wanted != before:
+        _file_under(database, memory_id, wanted)
+    return _answer(parts, database, item, list(dict.fromkeys([*before, *wanted])) if propagate else [])
+
+
+def _file_under(database: Database, memory_id: str, category_ids: Sequence[str]) -> None:
+    with database.handle.writer(database.scope or Scope.of()) as writer:
+        writer.delete(LINKS, equals(item_id=memory_id))
+        touch_items(writer, [memory_id])
+        link_items(writer, database.handle, [(memory_id, one) for one in category_ids])
+
+
+def _categories_of(database: Database, memory_id: str) -> list[str]:
+    _held(database, memory_id)
+    return [link.category_id for link in database.category_item_repo.get_item_categories(memory_id)]
+
+
+def delete_item(parts: Parts, scope: Scope, memory_id: str, propagate: bool) -> dict[str, Any]:
+    """Delete one memory, and its words from the summaries of its categories."""
+    database = parts.database.bound(scope)
+    item = _held(database, memory_id)
+    touched = _categories_of(database, memory_id)
+    shown = show_items(database, [item])[0]
+    database.memory_item_repo.delete_item(memory_id)
+    return {"memory_item": shown, "category_updates": _updates(parts, database, touched if propagate else [])}
+
+
+def delete_resource(parts: Parts, scope: Scope, resource: str) -> dict[str, Any]:
+    """Delete a resource (by id or URL), everything that came from it, and its local copy."""
+    database = parts.database.bound(scope)
+    with database.handle.reader(scope) as reader:
+        found = [
+            row
+            for field in ("id", "url")
+            for row in reader.find(RESOURCES, equals(**{field: resource}), columns=("id", "local_path"))
+        ]
+        if not found:
+            raise NotFoundError(f"there is no resource {resource!r} in this scope, by id or by URL.")
+        ids = tuple(row["id"] for row in found)
+        items = reader.find(ITEMS, [Condition("resource_id", "in", ids)], columns=("id",))
+    touched = _touched(database, [row["id"] for row in items])
+    gone = database.resource_repo.clear({"id__in": list(ids)})
+    remove_copies(parts, database, [row["local_path"] for row in found])
+    return {
+        "deleted_resources": [resource_dict(one) for one in gone.values()],
+        "deleted_items": len(items),
+        "category_updates": _updates(parts, database, touched),
+    }
+
+
+def _touched(database: Database, item_ids: Sequence[str]) -> list[str]:
+    with database.handle.reader(database.scope) as reader:
+        links = reader.find(LINKS, [Condition("item_id", "in", tuple(item_ids))], columns=("category_id",))
+    return list(dict.fromkeys(link["category_id"] for link in links))
+
+
+def remove_copies(parts: Parts, database: Database, paths: Sequence[str]) -> None:
+    """Remove local copies that no resource of the scope names any more."""
+    from pathlib import Path
+
+    for path in {one for one in paths if one}:
+        with database.handle.reader(database.scope) as reader:
+            named = reader.count(RESOURCES, equals(local_path=path))
+        if parts.blobs and not named:
+            parts.blobs.remove(Path(path))
+
+
+def clear(parts: Parts, scope: Scope, where: Mapping[str, Any]) -> dict[str, Any]:
+    """Delete the items that meet a filter; without one, everything that the scope remembers."""
+    database = parts.database.bound(scope)
+    if where:
+        touched = _touched(database, [one.id for one in database.memory_item_repo.iterate(where, superseded=True)])
+        items = database.memory_item_repo.clear(where)
+        _updates(parts, database, touched)
+        return {
+            "deleted_categories": [],
+            "deleted_items": [plain(one) for one in items.values()],
+            "deleted_resources": [],
+        }
+    items = database.memory_item_repo.clear()
+    resources = database.resource_repo.clear()
+    categories = database.memory_category_repo.clear()
+    remove_copies(parts, database, [one.local_path for one in resources.values()])
+    return {
+        "deleted_categories": [category_dict(one) for one in categories.values()],
+        "deleted_items": [plain(one) for one in items.values()],
+        "deleted_resources": [resource_dict(one) for one in resources.values()],
+    }
+
+
+def _answer(parts: Parts, database: Database, item: MemoryItem, touched: Sequence[str]) -> dict[str, Any]:
+    updates = _updates(parts, database, touched)
+    return {"memory_item": show_items(database, [item])[0], "category_updates": updates}
+
+
+def _updates(parts: Parts, database: Database, category_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Make the summaries of some categories anew, and show them."""
+    refresh(parts, database, category_ids)
+    if not category_ids:
+        return []
+    return [category_dict(one) for one in database.memory_category_repo.page({"id__in": list(category_ids)})]

@@ -1,0 +1,69 @@
+"""The first lines of every public call: many documented spellings come in, one form goes on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from memu.database.fields import check_pair
+from memu.errors import InputError, InputTypeError, ScopeError
+from memu.scope import Scope
+
+
+def read_queries(queries: Any) -> tuple[str, list[str]]:
+    """The question and the earlier messages of a conversation, from a string or a list of messages.
+
+    A message is a string, `{"role": …, "content": "…"}` or `{"role": …, "content": {"text": "…"}}`; the last one is
+    the question.
+
+    Raises:
+        InputError: there is no question, or it is empty.
+        InputTypeError: a message is of another form.
+    """
+    if isinstance(queries, str | Mapping):
+        queries = [queries]
+    if not isinstance(queries, Sequence) or isinstance(queries, bytes):
+        raise InputTypeError(f"queries is a {type(queries).__name__}: expected a string or a list of messages.")
+    if not queries:
+        raise InputError("empty_queries: queries holds no message; the last one is the question.")
+    texts = [_query_text(message, position) for position, message in enumerate(queries)]
+    if not texts[-1].strip():
+        raise InputError("EMPTY: the question is empty: expected some text.")
+    if "\x00" in texts[-1]:
+        raise InputError("the question holds a NUL byte: expected plain text.")
+    return texts[-1].strip(), texts[:-1]
+
+
+def _query_text(message: Any, position: int) -> str:
+    content = message.get("content") if isinstance(message, Mapping) else message
+    if isinstance(content, Mapping):
+        content = content.get("text")
+    if not isinstance(content, str):
+        raise InputTypeError(
+            f"INVALID: query {position} has no text: expected a string, {{'role': …, 'content': '…'}} or "
+            "{'role': …, 'content': {'text': '…'}}."
+        )
+    return content
+
+
+def read_scope(
+    bound: Scope | None, user: Mapping[str, Any] | None, fields: Sequence[str], *, argument: str = "user"
+) -> Scope:
+    """The scope of one call: the service's own pair, or the one that the call names ("default" where it names none).
+
+    Raises:
+        ScopeError: the call names another pair than the service is bound to, or a value that cannot name anybody.
+    """
+    if user is not None and not isinstance(user, Mapping):
+        raise ScopeError(f"{argument} is a {type(user).__name__}: expected a mapping such as {{'user_id': 'alice'}}.")
+    if bound is None:
+        return Scope.of(user, fields=fields)
+    check_pair(bound, user)
+    return bound
+
+
+def read_limit(name: str, value: Any, default: int | None) -> int | None:
+    """A positive whole number, or the default when it is None."""
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} is {value!r}: expected a whole number from 1 up.")
+    return value

@@ -1,0 +1,507 @@
+"""`MemoryService`: what users call; wiring and public coroutines only."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from pydantic import BaseModel
+
+from memu.app import context as context_text
+from memu.app import crud, forget, inputs, retrieve, wiring
+from memu.app.memorize import memorize
+from memu.app.sync import SyncService
+from memu.backends.base import Capability
+from memu.database.core import Database
+from memu.database.fields import split_scope
+from memu.database.registry import open_database
+from memu.database.rows import check_memory_type, check_metadata, check_text
+from memu.errors import ClosedError, ConfigError, InputError, ModelError, NotFoundError
+from memu.scope import DEFAULT, Scope
+from memu.settings import (
+    BlobConfig,
+    DatabaseConfig,
+    EmbeddingConfig,
+    LLMConfig,
+    LLMProfilesConfig,
+    MemorizeConfig,
+    RetrieveConfig,
+    UserConfig,
+    parse,
+)
+from memu.sources.blobs import BlobStore
+from memu.sources.load import load, refuse_path
+
+logger = logging.getLogger("memu.app")
+
+Options = Mapping[str, Any] | None
+
+
+class MemoryService:
+    """A memory for agents: memorize what was said, retrieve what matters.
+
+    Made with `user_id` or `agent_id` the service is bound to that pair (a missing part is "default") and refuses any
+    other. Made without, it serves many users: `user=` or `where=` name the pair in each call, "default" where they name
+    none. The constructor opens and checks the store; it calls no model and loads no weights.
+
+    Example:
+        async with MemoryService(user_id="alice", database_config={"provider": "sqlite"}) as memory:
+            await memory.memorize("I moved to Lisbon in March.")
+            answer = await memory.retrieve("Where do I live?")
+
+    Args:
+        user_id: the user whose memory this is.
+        agent_id: the agent whose memory of the user this is.
+        database_config: a `DatabaseConfig`, a dict of its options, or None for a store in RAM. `database` is another
+            spelling.
+        llm_config: one language model endpoint. `llm_profiles` names several, one of them "default".
+        blob_config: where local copies are kept, and what may be read.
+        memorize_config: categories, memory types, lengths.
+        retrieve_config: how many results, from which tiers.
+        embedding_config: the embedder.
+        user_config: further scope fields, as a pydantic model.
+
+    Raises:
+        ConfigError: settings that contradict each other or do not exist.
+        EmbedderMismatch: the store's vectors come from another embedder.
+        StorageError: the store cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        user_id: str | None = None,
+        agent_id: str | None = None,
+        database_config: DatabaseConfig | Options = None,
+        database: DatabaseConfig | Options = None,
+        llm_config: LLMConfig | Options = None,
+        llm_profiles: LLMProfilesConfig | Options = None,
+        blob_config: BlobConfig | Options = None,
+        memorize_config: MemorizeConfig | Options = None,
+        retrieve_config: RetrieveConfig | Options = None,
+        embedding_config: EmbeddingConfig | Options = None,
+        user_config: UserConfig | type[BaseModel] | Options = None,
+    ) -> None:
+        self._parts: wiring.Parts | None = None
+        self.database_config = parse(
+            DatabaseConfig, one_of("database_config", database_config, "database", database), "database_config"
+        )
+        self.llm_profiles = read_profiles(llm_config, llm_profiles)
+        self.blob_config = parse(BlobConfig, blob_config, "blob_config")
+        self.memorize_config = parse(MemorizeConfig, memorize_config, "memorize_config")
+        self.retrieve_config = parse(RetrieveConfig, retrieve_config, "retrieve_config")
+        self.embedding_config = parse(EmbeddingConfig, embedding_config, "embedding_config")
+        if isinstance(user_config, type):
+            user_config = UserConfig(model=user_config)
+        self.user_config = parse(UserConfig, user_config, "user_config")
+        if self.retrieve_config.method == "llm" and not self.llm_profiles:
+            raise ConfigError('retrieve_config: method "llm" needs a language model: configure one, or use "rag".')
+        opened = open_database(
+            self.database_config,
+            self.user_config.model,
+            index_budget=self.retrieve_config.index_budget_mb * 1024 * 1024,
+        )
+        try:
+            self._open(opened, user_id, agent_id)
+        except BaseException:
+            opened.close()
+            raise
+
+    def _open(self, opened: Database, user_id: str | None, agent_id: str | None) -> None:
+        named = {name: value for name, value in (("user_id", user_id), ("agent_id", agent_id)) if value is not None}
+        fields = opened.handle.scope_fields
+        self.scope = Scope.of(named, fields=fields) if named else None
+        self.user_id = named.get("user_id", DEFAULT)
+        self.agent_id = named.get("agent_id", DEFAULT)
+        if warning := wiring.check_embedder(opened.handle.embedder(), self.embedding_config):
+            logger.warning("%s", warning)
+        lasting = bool(opened.handle.records.capabilities & Capability.DURABLE)
+        extractor, categorizer, summarizer = wiring.rule_parts(self.memorize_config)
+        self._parts = wiring.Parts(
+            database=opened,
+            embedder=wiring.embedder_for(self.embedding_config),
+            extractor=extractor,
+            categorizer=categorizer,
+            summarizer=summarizer,
+            blobs=BlobStore(self.blob_config.resources_dir) if lasting else None,
+            blob_settings=self.blob_config,
+            memorize=self.memorize_config,
+            retrieve=self.retrieve_config,
+            models=self.llm_profiles,
+        )
+
+    @property
+    def parts(self) -> wiring.Parts:
+        """What the service is made of; ClosedError after `close`."""
+        if self._parts is None:
+            raise ClosedError("the service was closed: make a new one.")
+        return self._parts
+
+    @property
+    def database(self) -> Database:
+        """The store object: four repositories, and records as mappings. A bound service's sees its own pair only."""
+        whole = self.parts.database
+        return whole.bound(self.scope) if self.scope else whole
+
+    db = database
+    store = database
+
+    @property
+    def sync(self) -> SyncService:
+        """The same calls without `await`, for scripts: `service.sync.memorize("…")`."""
+        return SyncService(self)
+
+    # --- memorize and retrieve -------------------------------------------------------------------------------------
+
+    async def memorize(
+        self,
+        content: str | Sequence[Any] | None = None,
+        *,
+        resource_url: str | PathLike[str] | None = None,
+        modality: str | None = None,
+        user: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Turn text, messages, a file or a URL into memory; all of it in one transaction, or nothing.
+
+        The same content again adds nothing. A conversation that goes on has only its new messages processed.
+
+        Args:
+            content: a text, or a list of messages `{"role": …, "content": …}`; a name, a time and an id of a message
+                are kept (`name` or `speaker`; `created_at` or `timestamp`; `id`).
+            resource_url: a path or an http(s) URL, instead of `content`.
+            modality: "conversation", "document" or "text"; guessed when it is left out.
+            user: whose memory, for a service that is not bound.
+            metadata: a JSON object kept with every item, to filter on (`metadata.key`).
+
+        Returns:
+            `status` ("created", "unchanged", "extended", "replaced" or "new_version"), `resource`, `resources`,
+            `items` that were added, `categories`, `relations`, `stale_categories` and `warnings`.
+
+        Raises:
+            InputError, SourceError: what was given cannot be meant or read; nothing was kept.
+            StorageError: the store failed; nothing was kept.
+        """
+        scope = self._scope(user)
+        self.parts.refuse_models("memorize")
+        kept = check_metadata(metadata)
+        text, messages = read_content(content, resource_url)
+        source = await self.parts.compute(
+            load,
+            resource_url=resource_url,
+            text=text,
+            messages=messages,
+            modality=modality,
+            settings=self.blob_config,
+        )
+        return await memorize(self.parts, scope, source, kept)
+
+    async def retrieve(
+        self,
+        queries: str | Sequence[Any],
+        where: Mapping[str, Any] | None = None,
+        *,
+        top_k: int | None = None,
+        min_score: float | None = None,
+        user: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Find what matters for a question.
+
+        Args:
+            queries: the question, or the messages of a conversation whose last one is the question.
+            where: whose memory (`user_id`, `agent_id`), and filters: `memory_type`, `category`, `resource`, `speaker`,
+                `created_at`, `said_at`, `happened_at`, `metadata.key`, each also with `__in`, `__ne`, `__gt`, `__gte`,
+                `__lt`, `__lte`. A filter limits every tier that has its field.
+            top_k: how many results of each tier.
+            min_score: leave out results below this score (0..1).
+            user: whose memory; the same as naming it in `where`.
+
+        Returns:
+            `categories`, `items` and `resources`, best first, each with a `score`; items with their `source` and
+            `categories`; `signals`, which say what the search went by; `needs_retrieval`, `original_query`,
+            `rewritten_query` and `next_step_query`.
+
+        Raises:
+            InputError: no question, an unknown filter; StorageError: the store failed, never an empty answer.
+        """
+        question, _ = inputs.read_queries(queries)
+        scope, rest = self._where(where, user)
+        if self.retrieve_config.method == "llm":
+            self.parts.refuse_models('retrieve with method "llm"')
+        return await retrieve.retrieve(
+            self.parts,
+            scope,
+            question,
+            rest,
+            top_k=inputs.read_limit("top_k", top_k, None),
+            min_score=min_score,
+        )
+
+    async def context(
+        self,
+        question: str | Sequence[Any],
+        where: Mapping[str, Any] | None = None,
+        *,
+        max_tokens: int = 1000,
+        user: Mapping[str, Any] | None = None,
+    ) -> str:
+        """What is remembered about a question, as prompt text of at most about `max_tokens` tokens; "" for nothing."""
+        budget = inputs.read_limit("max_tokens", max_tokens, 1000) or 1000
+        found = await self.retrieve(question, where, top_k=max(5, budget // 20), user=user)
+        return context_text.write_context(found["items"], budget)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """The embeddings of some texts; ModelError when there is no embedder."""
+        if isinstance(texts, str):
+            raise InputError("texts is a string: expected a list of strings.")
+        vectors = await self.parts.compute(self.parts.embedder.embed, [check_text("text", one) for one in texts])
+        if vectors is None:
+            raise ModelError("there is no embedder: no model weights were found, or embedding_config names none.")
+        return [[float(number) for number in vector] for vector in vectors]
+
+    # --- lists and single memories ---------------------------------------------------------------------------------
+
+    async def list_memory_items(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        include_superseded: bool = False,
+    ) -> dict[str, Any]:
+        """Items that meet a filter, oldest first: `{"items": […], "next_cursor": …}`; all of them without a `limit`."""
+        scope, rest = self._where(where)
+        limit = inputs.read_limit("limit", limit, None)
+        return await self._call(crud.list_items, scope, rest, limit, cursor, include_superseded)
+
+    async def list_memory_categories(
+        self, where: Mapping[str, Any] | None = None, *, limit: int | None = None, cursor: str | None = None
+    ) -> dict[str, Any]:
+        """Categories with their summaries: `{"categories": […], "next_cursor": …}`."""
+        scope, rest = self._where(where)
+        return await self._call(crud.list_categories, scope, rest, inputs.read_limit("limit", limit, None), cursor)
+
+    async def list_resources(
+        self, where: Mapping[str, Any] | None = None, *, limit: int | None = None, cursor: str | None = None
+    ) -> dict[str, Any]:
+        """What was memorized: `{"resources": […], "next_cursor": …}`."""
+        scope, rest = self._where(where)
+        return await self._call(crud.list_resources, scope, rest, inputs.read_limit("limit", limit, None), cursor)
+
+    async def get_memory_item(self, memory_id: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One item; NotFoundError when this scope does not hold it."""
+        return await self._call(crud.get_item, self._scope(user), memory_id)
+
+    async def create_memory_item(
+        self,
+        *,
+        memory_type: str,
+        memory_content: str,
+        memory_categories: Sequence[str] | None = None,
+        user: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        propagate: bool = True,
+    ) -> dict[str, Any]:
+        """Store one memory in the caller's words; without `memory_categories` it is filed by the rules.
+
+        Returns:
+            `{"memory_item": {…}, "category_updates": […]}`; `propagate` brings the categories' summaries up to date.
+        """
+        scope = self._scope(user)
+        check_memory_type(memory_type)
+        check_text("memory_content", memory_content)
+        vector, filed = await self.parts.compute(crud.embed_content, self.parts, memory_content, memory_type)
+        names = filed if memory_categories is None else list(memory_categories)
+        return await self._call(
+            crud.create_item, scope, memory_type, memory_content, names, vector, metadata, propagate
+        )
+
+    async def update_memory_item(
+        self,
+        *,
+        memory_id: str,
+        memory_type: str | None = None,
+        memory_content: str | None = None,
+        memory_categories: Sequence[str] | None = None,
+        user: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        propagate: bool = True,
+    ) -> dict[str, Any]:
+        """Change what is given of one memory; what is not given, its categories too, stays as it is.
+
+        Raises:
+            InputError: nothing to change; NotFoundError: this scope does not hold the item.
+        """
+        scope = self._scope(user)
+        if memory_type is memory_content is memory_categories is metadata is None:
+            raise InputError("nothing to update: give memory_type, memory_content, memory_categories or metadata.")
+        vector = None
+        if memory_content is not None:
+            check_text("memory_content", memory_content)
+            vector, _ = await self.parts.compute(
+                crud.embed_content, self.parts, memory_content, memory_type or "profile"
+            )
+        return await self._call(
+            crud.update_item,
+            scope,
+            memory_id,
+            memory_type,
+            memory_content,
+            memory_categories,
+            vector,
+            metadata,
+            propagate,
+        )
+
+    async def delete_memory_item(
+        self, *, memory_id: str, user: Mapping[str, Any] | None = None, propagate: bool = True
+    ) -> dict[str, Any]:
+        """Delete one memory with its history, and its words from the summaries of its categories."""
+        return await self._call(crud.delete_item, self._scope(user), memory_id, propagate)
+
+    async def delete_resource(self, resource: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Delete a resource, named by its id or URL, with every item that came from it, its text and its copy."""
+        return await self._call(crud.delete_resource, self._scope(user), resource)
+
+    async def clear_memory(self, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Delete the items that meet a filter; with no filter but the scope, all items, categories and resources.
+
+        Returns:
+            `deleted_categories`, `deleted_items` and `deleted_resources`. To erase a user for good, use `forget`.
+        """
+        scope, rest = self._where(where)
+        return await self._call(crud.clear, scope, rest)
+
+    async def forget(self, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Erase everything of one user and agent: rows, vectors, history, indexes, copies of files, the mirror.
+
+        Returns:
+            `{"erased": {table: rows}, "files": n, "backups": […]}`; `backups` lists copies of the database that were
+            made earlier, which still hold what they held.
+        """
+        return await self._call(forget.forget, self._scope(user))
+
+    async def get_resource_text(self, resource_id: str, *, user: Mapping[str, Any] | None = None) -> str:
+        """The verbatim text of a resource; `source["start"]` and `["end"]` of its items are offsets into it."""
+        return (await self._text(resource_id, user))[0]
+
+    async def get_resource_messages(
+        self, resource_id: str, *, user: Mapping[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """The messages of a resource, verbatim: `{"id", "speaker", "role", "at", "text", …}`, in order."""
+        text, messages = await self._text(resource_id, user)
+        return [
+            {**{name: value for name, value in one.items() if name != "hash"}, "text": text[one["start"] : one["end"]]}
+            for one in messages
+        ]
+
+    async def _text(self, resource_id: str, user: Mapping[str, Any] | None) -> tuple[str, list[dict[str, Any]]]:
+        database = self.parts.database.bound(self._scope(user))
+        found = await self.parts.store(database.resource_repo.text, resource_id)
+        if found is None:
+            raise NotFoundError(f"there is no text of a resource {resource_id!r} in this scope.")
+        return found
+
+    # --- the service itself ----------------------------------------------------------------------------------------
+
+    def describe(self) -> dict[str, Any]:
+        """What this service uses, and why: store, embedder, language model, scope. No secret is in it."""
+        parts = self.parts
+        embedder = parts.embedder.recorded
+        return {
+            "scope": self.scope.as_dict() if self.scope else "many users: each call names its own",
+            "database": parts.database.handle.describe(),
+            "embedder": embedder.as_dict()
+            if embedder
+            else {"name": None, "reason": "lexical-only: no weights or none wanted"},
+            "language_model": wiring.describe_models(parts.models),
+            "resources_dir": str(self.blob_config.resources_dir) if parts.blobs else None,
+            "categories": [one.name for one in self.memorize_config.memory_categories],
+        }
+
+    async def aclose(self) -> None:
+        """Close without blocking the event loop."""
+        if self._parts is not None:
+            await self._parts.compute(self.close)
+
+    def close(self) -> None:
+        """Let go of the store, which closes when nobody else uses it; idempotent."""
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            parts.database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<MemoryService {self.scope or 'for many users'}{'' if self._parts else ', closed'}>"
+
+    def _scope(self, user: Mapping[str, Any] | None) -> Scope:
+        return inputs.read_scope(self.scope, user, self.parts.database.handle.scope_fields)
+
+    def _where(
+        self, where: Mapping[str, Any] | None, user: Mapping[str, Any] | None = None
+    ) -> tuple[Scope, dict[str, Any]]:
+        """Part `where` into whose memory is meant and what to filter on."""
+        if where is not None and not isinstance(where, Mapping):
+            raise InputError(f"where is a {type(where).__name__}: expected a mapping of field names to values.")
+        named, rest = split_scope(where, self.parts.database.handle.scope_fields)
+        if user and named and dict(user) != named:
+            raise InputError("user= and where= name different owners: give one of them.")
+        return self._scope({**named, **(user or {})} or None), rest
+
+    async def _call(self, step: Any, scope: Scope, *args: Any) -> Any:
+        return await self.parts.store(step, self.parts, scope, *args)
+
+
+def one_of(first_name: str, first: Any, second_name: str, second: Any) -> Any:
+    """The one that is given of two spellings; ConfigError when both are."""
+    if first is not None and second is not None:
+        raise ConfigError(f"{first_name} and {second_name} are two spellings of one thing: give one of them.")
+    return first if first is not None else second
+
+
+def read_profiles(one: LLMConfig | Options, many: LLMProfilesConfig | Options) -> dict[str, LLMConfig]:
+    """The configured language models by name; empty when none is."""
+    if one_of("llm_config", one, "llm_profiles", many) is None:
+        return {}
+    if one is not None:
+        return {"default": parse(LLMConfig, one, "llm_config")}
+    return dict(parse(LLMProfilesConfig, many, "llm_profiles").root)
+
+
+def read_content(content: Any, resource_url: str | PathLike[str] | None) -> tuple[str | None, list[Any] | None]:
+    """What `memorize` was given directly, as a text or as messages.
+
+    Raises:
+        InputError: nothing or two things were given, or the name of a file where its text is expected.
+    """
+    if (content is None) == (resource_url is None):
+        raise InputError("give either the content (a text or a list of messages) or resource_url=, one of them.")
+    if content is None:
+        return None, None
+    if isinstance(content, Path):
+        raise InputError(f"{content} is a path: name a file with resource_url=.")
+    if isinstance(content, str):
+        refuse_path(content)
+        return content, None
+    if isinstance(content, Mapping):
+        return None, [content]
+    if isinstance(content, Sequence) and not isinstance(content, bytes | bytearray):
+        return None, list(content)
+    raise InputError(f"content is a {type(content).__name__}: expected a text or a list of messages.")

@@ -1,0 +1,147 @@
+"""The one storage interface: a record store, its transactions, and the conditions that rows are asked for with."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import Any, Literal
+
+from memu.backends.tables import Schema
+
+Row = dict[str, Any]
+Conflict = Literal["error", "ignore", "replace"]
+Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "in_rows", "not_in_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowsOf:
+    """The values of `column` in the rows of `table` that meet `where`; `in_rows` and `not_in_rows` compare with them."""
+
+    table: str
+    column: str
+    where: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test of a row; a list of conditions is met when all are.
+
+    `path` goes into a JSON column. A missing or null value equals None only, is `ne` everything else, and meets no
+    comparison: the same on every backend.
+    """
+
+    field: str
+    op: Operator
+    value: Any
+    path: tuple[str, ...] = ()
+
+
+Where = Sequence[Condition]
+Order = Sequence[str]
+
+
+def equals(**values: Any) -> list[Condition]:
+    """Conditions that ask each named field for one value."""
+    return [Condition(name, "eq", value) for name, value in values.items()]
+
+
+class Capability(Flag):
+    """What a backend can do beyond the interface."""
+
+    NONE = 0
+    DURABLE = auto()
+    SHARED = auto()  # other processes may read and write the same store
+
+
+class Transaction(ABC):
+    """Reads and writes of one unit of work; nothing of it is seen by others before it ends well."""
+
+    @abstractmethod
+    def put(self, table: str, rows: Sequence[Mapping[str, Any]], conflict: Conflict = "error") -> int:
+        """Insert rows; on a primary or unique key that exists, raise IntegrityError, skip the row, or replace it.
+
+        "replace" replaces by primary key. All rows of a call have the same columns. Returns the number of rows given.
+        """
+
+    @abstractmethod
+    def find(
+        self,
+        table: str,
+        where: Where = (),
+        *,
+        order: Order = (),
+        limit: int | None = None,
+        after: Sequence[Any] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> list[Row]:
+        """The rows that meet `where`.
+
+        Args:
+            table: the table's name.
+            where: conditions, all of which must hold.
+            order: column names, ascending; a leading "-" means descending.
+            limit: the most rows to return.
+            after: values of the order columns; only rows that come after them are returned.
+            columns: the columns to read; None means all.
+        """
+
+    @abstractmethod
+    def count(self, table: str, where: Where = ()) -> int:
+        """How many rows meet `where`."""
+
+    @abstractmethod
+    def update(self, table: str, values: Mapping[str, Any], where: Where) -> int:
+        """Set columns in the rows that meet `where`; returns how many rows did."""
+
+    @abstractmethod
+    def increment(self, table: str, key: Mapping[str, Any], column: str, fresh: Mapping[str, Any]) -> int:
+        """Add one to a counter and return its new value; a missing row is made of `key` and `fresh`, at 1."""
+
+    @abstractmethod
+    def delete(self, table: str, where: Where) -> int:
+        """Delete the rows that meet `where`; returns how many did."""
+
+    def get(self, table: str, where: Where, columns: Sequence[str] | None = None) -> Row | None:
+        """The one row that meets `where`, or None."""
+        rows = self.find(table, where, limit=1, columns=columns)
+        return rows[0] if rows else None
+
+
+class RecordStore(ABC):
+    """Tables of rows, somewhere. Every method is synchronous and safe to call from several threads."""
+
+    schema: Schema
+    capabilities: Capability = Capability.NONE
+
+    @abstractmethod
+    def create(self) -> None:
+        """Make or migrate the tables; safe when several processes do it at once."""
+
+    @abstractmethod
+    def validate(self) -> None:
+        """Raise SchemaError naming every missing or different table and column."""
+
+    @abstractmethod
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """One writer: commits when the block ends, rolls back when it raises."""
+
+    @abstractmethod
+    def reader(self) -> AbstractContextManager[Transaction]:
+        """A consistent view for reading, to be left soon."""
+
+    @abstractmethod
+    def settle(self) -> str | None:
+        """Make what was committed stand on its own in the store's main file; a warning when that was not possible."""
+
+    @abstractmethod
+    def erase_traces(self) -> None:
+        """Leave nothing of deleted rows in the files of the store, as far as the backend can."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """What and where the store is, without any secret."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release every connection; idempotent."""

@@ -1,0 +1,73 @@
+"""Tables as data: what a backend needs to know to make them, whatever it keeps them in."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(Enum):
+    """What a column holds; each backend has its own type for each kind."""
+
+    ID = "id"  # up to 36 characters, compared byte for byte
+    HASH = "hash"  # 64 hex digits
+    NAME = "name"  # up to 255 characters, compared byte for byte
+    URL = "url"  # up to 2,048 characters
+    TEXT = "text"
+    JSON = "json"
+    VECTOR = "vector"  # a list of floats, or nothing
+    TIME = "time"  # UTC with microseconds
+    INTEGER = "integer"
+    BOOLEAN = "boolean"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `default` fills rows that were written before the column existed."""
+
+    name: str
+    kind: Kind
+    nullable: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A foreign key: rows of `table` that `columns` name must exist; on delete the rows go, or the link is cleared."""
+
+    columns: tuple[str, ...]
+    table: str
+    target: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: its columns, its primary key, and what else is unique, indexed or refers to another table."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    uniques: tuple[tuple[str, ...], ...] = ()
+    indexes: tuple[tuple[str, ...], ...] = ()
+    references: tuple[Reference, ...] = ()
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError when there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """All tables of a store, in an order in which they can be made, and the scope columns that each begins with."""
+
+    tables: tuple[Table, ...]
+    scope_fields: tuple[str, ...] = ()
+
+    def table(self, name: str) -> Table:
+        """The table of that name; KeyError when there is none."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(name)

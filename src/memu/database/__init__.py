@@ -1,0 +1,1 @@
+"""What memories are: records, their owners, their changes, over any record store."""

@@ -1,0 +1,83 @@
+"""Complete copies of an SQLite database, taken while it is in use."""
+
+import contextlib
+import os
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+from memu.errors import SourceNotFound, StorageCorrupt, StorageError, StorageFull
+
+FORMAT = "%Y%m%dT%H%M%S.%fZ"
+
+
+def backup_file(database: Path, folder: Path) -> Path:
+    """Copy a database into a folder under a name with the present time, by SQLite's own backup; returns the copy.
+
+    Raises:
+        SourceNotFound: there is no such database.
+        StorageError: it cannot be read, or the copy not written.
+    """
+    if not database.is_file():
+        raise SourceNotFound(f"there is no database {database}: nothing was backed up.")
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{database.stem}-{datetime.now(UTC).strftime(FORMAT)}{database.suffix or '.db'}"
+    copy_database(database, target)
+    return target
+
+
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a database file completely, whatever others write meanwhile; `target` appears at once or not at all."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as reading,
+            contextlib.closing(sqlite3.connect(temporary)) as writing,
+        ):
+            reading.backup(writing)
+            writing.execute("PRAGMA journal_mode = DELETE")
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except sqlite3.DatabaseError as error:
+        full = "full" in str(error)
+        raise (StorageFull if full else StorageError)(f"{source} could not be copied to {target}: {error}.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def check_database(path: Path) -> None:
+    """Make sure that a file is a sound SQLite database; StorageCorrupt otherwise."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.DatabaseError as error:
+        raise StorageCorrupt(f"{path} is not a sound SQLite database: {error}.") from error
+    if verdict != "ok":
+        raise StorageCorrupt(f"{path} is damaged: {verdict}.")
+
+
+def restore_file(backup: Path, database: Path) -> Path | None:
+    """Put a backup in the place of a database, which is itself backed up first; returns that backup's path.
+
+    Close every service on the database before; the write-ahead log of the replaced file is removed.
+    """
+    if not backup.is_file():
+        raise SourceNotFound(f"there is no backup {backup}: nothing was changed.")
+    check_database(backup)
+    kept = backup_file(database, database.parent / "backups") if database.is_file() else None
+    database.parent.mkdir(parents=True, exist_ok=True)
+    copy_database(backup, database)
+    for ending in ("-wal", "-shm"):
+        Path(f"{database}{ending}").unlink(missing_ok=True)
+    return kept
+
+
+def copy_file(source: Path, folder: Path, name: str) -> Path | None:
+    """Copy a plain file (the mirror) into a folder; None when there is none."""
+    if not source.is_file():
+        return None
+    target = folder / name
+    shutil.copy2(source, target)
+    return target

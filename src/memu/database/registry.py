@@ -1,0 +1,120 @@
+"""Opening stores: one per database and process, however many services and handles use it."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from memu.backends.dialects import SQLite, parse_dsn
+from memu.backends.schema import build_schema
+from memu.backends.sql import SqlRecordStore
+from memu.database.core import Database
+from memu.database.mirror import Mirror
+from memu.database.store import Store
+from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
+from memu.errors import ConfigError
+from memu.scope import CORE_FIELDS
+from memu.settings import DatabaseConfig
+
+logger = logging.getLogger("memu.database")
+
+DEFAULT_INDEX_BUDGET = 512 * 1024 * 1024
+DEFAULT_DSN = {"sqlite": "sqlite:///memu.db", "inmemory": "sqlite://"}
+
+_open: dict[tuple[object, ...], Store] = {}
+_lock = threading.Lock()
+
+
+def open_database(
+    config: DatabaseConfig,
+    user_model: type[BaseModel] | None = None,
+    *,
+    index_budget: int = DEFAULT_INDEX_BUDGET,
+) -> Database:
+    """Open the database that `config` names, over all users; tables are made, migrated or checked as it says.
+
+    A file is opened once per process: handles on it share connections, indexes and mirror. Every handle must be closed.
+
+    Raises:
+        ConfigError: a provider that this version cannot open, or a DSN that is none.
+        StorageError: the database cannot be opened, or its tables are not as they should be.
+    """
+    fields = scope_fields(user_model)
+    records_of, key = _recipe(config, fields)
+    with _lock:
+        store = _open.get(key) if key else None
+        if store is None:
+            store = _new_store(records_of(), config, index_budget)
+            if key:
+                _open[key] = store
+        store.users += 1
+    return Database(store, known_fields=fields)
+
+
+def release(store: Store) -> None:
+    """Give back one handle; the last one closes the store."""
+    with _lock:
+        store.users -= 1
+        if store.users > 0:
+            return
+        for key in [key for key, held in _open.items() if held is store]:
+            del _open[key]
+    store.close()
+
+
+def scope_fields(user_model: type[BaseModel] | None) -> tuple[str, ...]:
+    """The scope fields of a user model; it must not name a column of the records.
+
+    Raises:
+        ConfigError: a field is called like a column, or is not a plain string.
+    """
+    names = tuple(user_model.model_fields) if user_model else CORE_FIELDS
+    taken = {column.name for table in build_schema().tables for column in table.columns} - set(CORE_FIELDS)
+    if clash := [name for name in names if name in taken]:
+        raise ConfigError(f"the user model's field {clash[0]!r} is the name of a stored column: choose another.")
+    return names
+
+
+def _recipe(
+    config: DatabaseConfig, fields: Sequence[str]
+) -> tuple[Callable[[], SqlRecordStore], tuple[object, ...] | None]:
+    """How to open the record store, and the key under which it is shared; None when it is not to be shared."""
+    settings = config.metadata_store
+    if settings.provider not in DEFAULT_DSN:
+        raise ConfigError(
+            f"the provider {settings.provider!r} is not available in this version: use sqlite or inmemory."
+        )
+    dsn = settings.dsn if settings.provider == "sqlite" and settings.dsn else DEFAULT_DSN[settings.provider]
+    dialect = SQLite(parse_dsn(dsn, expected="sqlite"))
+    path = dialect.path.resolve() if dialect.path else None
+    schema = build_schema(fields)
+
+    def make() -> SqlRecordStore:
+        return SqlRecordStore(dialect, schema, MIGRATIONS, adopt)
+
+    mirror = _mirror_path(config)
+    return make, (path, mirror, settings.ddl_mode, schema.scope_fields) if path else None
+
+
+def _mirror_path(config: DatabaseConfig) -> Path | None:
+    return config.mirror_path.expanduser().absolute() if config.mirror_path else None
+
+
+def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: int) -> Store:
+    try:
+        path = _mirror_path(config)
+        store = Store(records, index_budget=index_budget, mirror=Mirror(path) if path else None)
+        if config.metadata_store.ddl_mode == "validate":
+            records.validate()
+        else:
+            back_up_old_layout(records)
+            records.create()
+            store.identity()
+        if store.mirror:
+            store.mirror.opened(records)
+    except BaseException:
+        records.close()
+        raise
+    return store

@@ -1,0 +1,157 @@
+"""Operations on rows inside one unit of work, used by the repositories and by the service's transactions alike."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import orjson
+
+from memu.backends.base import Condition, Row, Where, equals
+from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES
+from memu.database.store import Store
+from memu.database.unit import ScopedWriter
+from memu.errors import InputError
+from memu.models import MEMORY_TYPES
+
+logger = logging.getLogger("memu.database")
+
+
+def check_text(name: str, value: Any, *, longest: int | None = None) -> str:
+    """A caller's text, fit to be stored.
+
+    Raises:
+        InputError: it is no string, empty, too long, or holds a NUL byte or a lone surrogate.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name} is a {type(value).__name__}: expected a string.")
+    if not value.strip():
+        raise InputError(f"{name} is empty: expected some text.")
+    if longest and len(value) > longest:
+        raise InputError(f"{name} has {len(value)} characters: at most {longest} are kept.")
+    if "\x00" in value:
+        raise InputError(f"{name} holds a NUL byte at position {value.index(chr(0))}: expected plain text.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{name} holds a lone surrogate at position {error.start}: expected valid Unicode.") from None
+    return value
+
+
+def check_memory_type(value: Any) -> str:
+    """A memory type that is known; InputError naming the known ones otherwise."""
+    if value not in MEMORY_TYPES:
+        raise InputError(f"unknown memory type {value!r}: expected one of {', '.join(MEMORY_TYPES)}.")
+    return str(value)
+
+
+def check_metadata(value: Any) -> dict[str, Any]:
+    """Metadata as it will be read back: a JSON object; InputError when it is not one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) and key for key in value):
+        raise InputError("metadata must be a mapping with strings as keys.")
+    if dotted := [key for key in value if "." in key or "__" in key or '"' in key]:
+        raise InputError(
+            f'the metadata key {dotted[0]!r} holds ".", "__" or a quote, which filters use: choose another.'
+        )
+    try:
+        kept: dict[str, Any] = orjson.loads(orjson.dumps(dict(value)))
+    except TypeError as error:
+        raise InputError(f"metadata must be JSON (strings, numbers, booleans, lists, objects): {error}.") from None
+    return kept
+
+
+def item_defaults() -> dict[str, Any]:
+    """The columns of an item that has nothing but a type and a summary."""
+    return {
+        "resource_id": None,
+        "speaker": None,
+        "said_at": None,
+        "happened_at": None,
+        "message_ids": [],
+        "source_start": None,
+        "source_end": None,
+        "content_hash": None,
+        "valid_from": None,
+        "valid_to": None,
+        "superseded_by": None,
+        "metadata": {},
+        "extra": {},
+    }
+
+
+def known_resource(writer: ScopedWriter, resource_id: str | None, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that tie an item to its resource, if the scope holds it; else the id is kept in `extra`."""
+    if resource_id is None or writer.get(RESOURCES, equals(id=resource_id), ("id",)):
+        return {"resource_id": resource_id}
+    logger.warning("resource %s is not in this scope: the item is stored without it", resource_id)
+    return {"resource_id": None, "extra": {**extra, "origin_resource_id": resource_id}}
+
+
+def link_items(writer: ScopedWriter, store: Store, pairs: Sequence[tuple[str, str]]) -> None:
+    """File items under categories, given as (item id, category id); links that exist stay."""
+    if not pairs:
+        return
+    times = store.times(len(pairs))
+    rows = [
+        {"id": str(uuid4()), "item_id": item, "category_id": category, "created_at": at, "updated_at": at}
+        for (item, category), at in zip(pairs, times, strict=True)
+    ]
+    writer.put(LINKS, rows, "ignore")
+    touch_items(writer, [item for item, _ in pairs])
+
+
+def touch_items(writer: ScopedWriter, ids: Iterable[str]) -> None:
+    """Mark items as changed, because something that searches filter on has (their categories)."""
+    unique = tuple(dict.fromkeys(ids))
+    if unique:
+        writer.update(ITEMS, {}, [Condition("id", "in", unique)])
+
+
+def delete_items(writer: ScopedWriter, where: Where) -> list[str]:
+    """Delete items with their links and their history; returns the ids of the items."""
+    ids = tuple(row["id"] for row in writer.find(ITEMS, where, columns=("id",)))
+    if not ids:
+        return []
+    named = [Condition("item_id", "in", ids)]
+    writer.delete(LINKS, named)
+    writer.delete(HISTORY, named)
+    return writer.delete(ITEMS, [Condition("id", "in", ids)])
+
+
+def ensure_category(
+    writer: ScopedWriter, store: Store, name: str, description: str, vector: Sequence[float] | None
+) -> Row:
+    """The row of the scope's category of that name, made when it is missing; an embedding it lacks is filled in."""
+    now = store.now()
+    row = writer.get(CATEGORIES, equals(name=name))
+    if row is None:
+        fresh = {"id": str(uuid4()), "name": name, "description": description, "embedding": vector, "summary": None}
+        writer.put(CATEGORIES, [{**fresh, "stale": False, "extra": {}, "created_at": now, "updated_at": now}])
+    elif row["embedding"] is None and vector is not None:
+        writer.update(CATEGORIES, {"embedding": vector, "updated_at": now}, equals(id=row["id"]))
+    else:
+        return row
+    return writer.find(CATEGORIES, equals(name=name), limit=1)[0]
+
+
+def keep_history(writer: ScopedWriter, store: Store, event: str, rows: Sequence[Row]) -> None:
+    """Keep what items were before they change; embeddings are left out, they can be made again."""
+    if not rows:
+        return
+    times = store.times(len(rows))
+    writer.put(
+        HISTORY,
+        [
+            {"id": str(uuid4()), "item_id": row["id"], "event": event, "before": _as_json(row), "created_at": at}
+            for row, at in zip(rows, times, strict=True)
+        ],
+    )
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    kept: dict[str, Any] = orjson.loads(
+        orjson.dumps({name: value for name, value in row.items() if name not in ("embedding", "seq")})
+    )
+    return kept

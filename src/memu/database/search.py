@@ -1,0 +1,133 @@
+"""Searching one scope: its resident index is brought up to the scope's change counter, then asked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from memu.backends.base import Condition, Row
+from memu.backends.filters import matches
+from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TOMBSTONES
+from memu.database import fields
+from memu.database.store import Store
+from memu.database.unit import ScopedReader
+from memu.database.vectors import checked, mismatch, unknown
+from memu.errors import VectorError
+from memu.extract.base import index_text
+from memu.recall.base import Delta, Entry, Hit, Query
+from memu.recall.index import ScopeIndex
+from memu.scope import Scope
+
+
+def search(store: Store, scope: Scope, table: str, query: Query, where: Mapping[str, Any] | None = None) -> list[Hit]:
+    """The best records of one table for a query, filtered before the cut.
+
+    Raises:
+        FilterError: an unknown field or operator.
+        VectorError: the query's vector is of another dimension than the store's.
+    """
+    with store.reader(scope) as reader:
+        conditions = fields.conditions(table, where, reader)
+        index = _fresh_index(store, reader, table)
+    keep = (lambda values: matches(values, conditions)) if conditions else None
+    return index.search(Query(query.text, query.vector, keep, query.top_k, query.min_score))
+
+
+def nearest(
+    store: Store, scope: Scope, vector: Sequence[float], top_k: int, where: Mapping[str, Any] | None = None
+) -> list[tuple[str, float]]:
+    """The ids of the items nearest to a vector, with their cosine similarity, best first."""
+    numbers = checked(vector)
+    if numbers is None:
+        raise VectorError("the query vector is None: expected a list of numbers.")
+    held = store.embedder()
+    if held and held.dimension != len(numbers):
+        raise mismatch(held, unknown(len(numbers)))
+    _, rest = fields.split_scope(where, store.scope_fields)
+    unit = np.asarray(numbers, dtype=np.float32)
+    hits = search(store, scope, ITEMS, Query(vector=unit / np.linalg.norm(unit), top_k=top_k), rest)
+    return [(hit.id, hit.parts["dense"]) for hit in hits]
+
+
+def _fresh_index(store: Store, reader: ScopedReader, table: str) -> ScopeIndex:
+    def refresh(index: ScopeIndex | None) -> Delta | None:
+        return changes(reader, table, index)
+
+    return store.indexes.get((reader.scope, table), refresh)
+
+
+def changes(reader: ScopedReader, table: str, index: ScopeIndex | None) -> Delta | None:
+    """What an index does not know yet; None when it knows all."""
+    seq, epoch = reader.state() or (0, "")
+    if index is not None and index.epoch == epoch:
+        if index.seq == seq:
+            return None
+        newer = [Condition("seq", "gt", index.seq)]
+        rows = reader.find(table, newer, columns=COLUMNS[table])
+        stones = reader.find(TOMBSTONES, [*newer, Condition("kind", "eq", table)], columns=("id",))
+        gone = {stone["id"] for stone in stones} | {row["id"] for row in rows if not _live(row)}
+        present = [row for row in rows if _live(row)]
+        # A record that was deleted and made again under its id is both: the row is the newer truth.
+        return Delta(_entries(reader, table, present), gone - {row["id"] for row in present}, seq, epoch)
+    rows = [row for row in reader.find(table, columns=COLUMNS[table]) if _live(row)]
+    return Delta(_entries(reader, table, rows), (), seq, epoch, complete=True)
+
+
+_BASIC = ("id", "embedding", "created_at", "updated_at")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    ITEMS: (
+        *_BASIC,
+        "summary",
+        "speaker",
+        "extra",
+        "metadata",
+        "memory_type",
+        "resource_id",
+        "source_start",
+        "said_at",
+        "happened_at",
+        "valid_to",
+    ),
+    RESOURCES: (*_BASIC, "caption", "url", "modality", "metadata"),
+    CATEGORIES: (*_BASIC, "name", "description", "summary"),
+}
+"""What an index reads of each table's rows."""
+
+
+def _live(row: Row) -> bool:
+    return row.get("valid_to") is None
+
+
+def _entries(reader: ScopedReader, table: str, rows: Sequence[Row]) -> list[Entry]:
+    filed = _filed(reader, [row["id"] for row in rows]) if table == ITEMS else {}
+    return [_entry(table, row, filed.get(row["id"], ())) for row in rows]
+
+
+def _filed(reader: ScopedReader, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The category ids of each item."""
+    filed: dict[str, tuple[str, ...]] = {}
+    for link in reader.find(LINKS, [Condition("item_id", "in", tuple(ids))], columns=("item_id", "category_id")):
+        filed[link["item_id"]] = (*filed.get(link["item_id"], ()), link["category_id"])
+    return filed
+
+
+def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
+    vector = row["embedding"]
+    values = {field.name: row[field.name] for field in fields.FIELDS[table] if field.name in row}
+    return Entry(
+        id=row["id"],
+        text=_text(table, row),
+        vector=None if vector is None else np.asarray(vector, dtype=np.float32),
+        group=row.get("resource_id"),
+        position=row.get("source_start") or 0,
+        speaker=row.get("speaker"),
+        fields={**values, "category_id": filed} if table == ITEMS else values,
+    )
+
+
+def _text(table: str, row: Row) -> str:
+    if table == ITEMS:
+        return index_text(row["summary"], row["speaker"], row["extra"].get("heading"))
+    if table == RESOURCES:
+        return row["caption"] or row["url"]
+    return f"{row['name']}: {row['description']} {row['summary'] or ''}"

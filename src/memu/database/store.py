@@ -1,0 +1,136 @@
+"""One open store: what all services and handles on one database share."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from memu.backends.base import RecordStore, equals
+from memu.backends.schema import META
+from memu.database.mirror import Mirror
+from memu.database.unit import ScopedReader, ScopedWriter
+from memu.database.vectors import Recorded, claim, recorded
+from memu.errors import ClosedError
+from memu.models import utc_now
+from memu.recall.cache import IndexCache
+from memu.scope import Scope
+
+logger = logging.getLogger("memu.database")
+
+THREADS = 4
+"""Threads on which services cross from the event loop to one store."""
+
+
+class Store:
+    """A record store with its search indexes, its mirror and its threads; closed when its last user lets go."""
+
+    def __init__(self, records: RecordStore, *, index_budget: int, mirror: Mirror | None = None) -> None:
+        self.records = records
+        self.indexes = IndexCache(index_budget)
+        self.mirror = mirror
+        self.users = 0
+        self._lock = threading.Lock()
+        self._clock = utc_now()
+        self._executor: ThreadPoolExecutor | None = None
+        self._closed = False
+
+    @property
+    def scope_fields(self) -> tuple[str, ...]:
+        """The scope columns of the store."""
+        return self.records.schema.scope_fields
+
+    @property
+    def executor(self) -> ThreadPoolExecutor:
+        """The threads on which blocking calls run; started when first needed."""
+        with self._lock:
+            self._check_open()
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="memu-store")
+            return self._executor
+
+    def now(self) -> datetime:
+        """The present time, later than at any call before: rows made in turn are listed in turn."""
+        return self.times(1)[0]
+
+    def times(self, count: int) -> list[datetime]:
+        """As many strictly increasing times as asked for, a microsecond apart."""
+        with self._lock:
+            first = max(utc_now(), self._clock + timedelta(microseconds=1))
+            self._clock = first + timedelta(microseconds=max(count - 1, 0))
+        return [first + timedelta(microseconds=step) for step in range(count)]
+
+    @contextmanager
+    def reader(self, scope: Scope | None) -> Iterator[ScopedReader]:
+        """A short read of one scope, or of all with None."""
+        self._check_open()
+        with self.records.reader() as transaction:
+            yield ScopedReader(transaction, scope)
+
+    @contextmanager
+    def writer(self, scope: Scope, embedder: Recorded | None = None) -> Iterator[ScopedWriter]:
+        """One transaction on one scope; `embedder` is claimed for the store's vectors before anything is written."""
+        self._check_open()
+        with self.records.transaction() as transaction:
+            if embedder is not None:
+                claim(transaction, embedder)
+            unit = ScopedWriter(transaction, scope)
+            yield unit
+        self.committed()
+
+    def committed(self) -> None:
+        """What follows every commit: the main file is made complete, the mirror is told."""
+        warning = self.records.settle()
+        if warning:
+            logger.warning("%s", warning)
+        if self.mirror:
+            self.mirror.wrote(self.records)
+
+    def embedder(self) -> Recorded | None:
+        """The embedder recorded for the store's vectors."""
+        with self.records.reader() as transaction:
+            return recorded(transaction)
+
+    def identity(self) -> str:
+        """The store's own id, made when it is first opened for writing."""
+        with self.records.transaction() as transaction:
+            transaction.put(META, [{"name": "store_id", "value": str(uuid4())}], "ignore")
+            row = transaction.get(META, equals(name="store_id"))
+        return str(row["value"]) if row else ""
+
+    def forget_indexes(self, scope: Scope) -> None:
+        """Drop the resident indexes of one scope."""
+        self.indexes.drop_where(lambda key: key[0] == scope)
+
+    def describe(self) -> dict[str, Any]:
+        """Where the store is, its embedder, its mirror and its indexes; no secret."""
+        held = self.embedder()
+        return {
+            **self.records.describe(),
+            "scope_fields": list(self.scope_fields),
+            "embedder": held.as_dict() if held else None,
+            "mirror": str(self.mirror.path) if self.mirror else None,
+            "indexes": self.indexes.stats(),
+        }
+
+    def close(self) -> None:
+        """Write the mirror, stop the threads, release every connection; idempotent."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            executor, self._executor = self._executor, None
+        if executor:
+            executor.shutdown(wait=True)
+        try:
+            if self.mirror:
+                self.mirror.flush(self.records)
+        finally:
+            self.records.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("the store was closed: make a new service or database handle.")

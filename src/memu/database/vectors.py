@@ -1,0 +1,109 @@
+"""Which vectors a store takes: finite, non-zero, all of one dimension, all of one embedder."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from memu.backends.base import Transaction, equals
+from memu.backends.schema import META
+from memu.errors import EmbedderMismatch, VectorError
+
+EMBEDDER = "embedder"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The embedder that a store's vectors come from."""
+
+    name: str
+    dimension: int
+    normalized: bool = False
+
+    @property
+    def known(self) -> bool:
+        """False for vectors whose model nobody named."""
+        return not self.name.startswith("unknown/")
+
+    def as_dict(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {"name": self.name, "dimension": self.dimension, "normalized": self.normalized}
+
+
+def unknown(dimension: int) -> Recorded:
+    """What is recorded for vectors that came with no model name."""
+    return Recorded(f"unknown/{dimension}", dimension)
+
+
+def recorded(transaction: Transaction) -> Recorded | None:
+    """The store's embedder; None before its first vector."""
+    row = transaction.get(META, equals(name=EMBEDDER))
+    return Recorded(**row["value"]) if row else None
+
+
+def record(transaction: Transaction, embedder: Recorded) -> None:
+    """Name the store's embedder, whatever it was before."""
+    transaction.put(META, [{"name": EMBEDDER, "value": embedder.as_dict()}], "replace")
+
+
+def fits(held: Recorded | None, wanted: Recorded) -> bool:
+    """Whether vectors of `wanted` can stand beside those of `held`."""
+    if held is None:
+        return True
+    return held.dimension == wanted.dimension and (held.name == wanted.name or not (held.known and wanted.known))
+
+
+def claim(transaction: Transaction, wanted: Recorded) -> None:
+    """Record `wanted` as the store's embedder, or make sure that it is.
+
+    Raises:
+        EmbedderMismatch: the store's vectors come from another embedder.
+        VectorError: vectors without a model name have another dimension than the store's.
+    """
+    held = recorded(transaction)
+    if not fits(held, wanted):
+        assert held is not None  # noqa: S101 - narrows the type
+        raise mismatch(held, wanted)
+    if held is None or (wanted.known and not held.known):
+        record(transaction, wanted)
+
+
+def mismatch(held: Recorded, wanted: Recorded) -> EmbedderMismatch | VectorError:
+    """The error for vectors that do not belong together."""
+    if not wanted.known:
+        return VectorError(
+            f"the vector has {wanted.dimension} dimensions: this store holds vectors of {held.dimension} ({held.name})."
+        )
+    return EmbedderMismatch(
+        f"the store's vectors come from {held.name} ({held.dimension} dimensions), the service is configured for "
+        f"{wanted.name} ({wanted.dimension}): configure {held.name}, or move the store with `memu reembed`."
+    )
+
+
+def checked(vector: Any) -> list[float] | None:
+    """A caller's vector as a list of floats; None stays None.
+
+    Raises:
+        VectorError: it is empty, zero, holds a NaN or an infinity, or is not a flat sequence of numbers.
+    """
+    if vector is None:
+        return None
+    if isinstance(vector, np.ndarray):
+        vector = vector.tolist()
+    if isinstance(vector, str | bytes | Mapping) or not isinstance(vector, Sequence):
+        raise VectorError(f"the embedding is a {type(vector).__name__}: expected a list of numbers.")
+    if not len(vector):
+        raise VectorError("the embedding is empty: expected a list of numbers, or None for no embedding.")
+    for position, number in enumerate(vector):
+        if isinstance(number, bool) or not isinstance(number, int | float | np.floating | np.integer):
+            raise VectorError(
+                f"the embedding holds a {type(number).__name__} at position {position}: expected numbers."
+            )
+        if not math.isfinite(number):
+            raise VectorError(f"the embedding holds {number} at position {position}: every number must be finite.")
+    numbers = [float(number) for number in vector]
+    if not any(numbers):
+        raise VectorError("the embedding is all zeros: it has no direction to compare.")
+    return numbers

@@ -1,0 +1,1 @@
+"""Text to memory items by rules: no model, no key, no network."""

@@ -1,0 +1,156 @@
+"""The seam between text and memory items: what an extractor is given and what it makes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memu.sources.base import Source
+
+
+@dataclass(slots=True)
+class ExtractedItem:
+    """One thing worth remembering.
+
+    `summary` is the words of `source.text[start:end]` verbatim, unless `note` says why it is not. `categories` is None
+    when the extractor leaves the filing to a `Categorizer`. `happened_at` is when the thing happened or is to happen,
+    where the words say so; `said_at` when they were said.
+    """
+
+    summary: str
+    memory_type: str
+    message_ids: tuple[str, ...]
+    start: int
+    end: int
+    speaker: str | None = None
+    said_at: datetime | None = None
+    happened_at: datetime | None = None
+    heading: str | None = None
+    categories: tuple[str, ...] | None = None
+    note: str | None = None
+
+    @property
+    def index_text(self) -> str:
+        """The words that search sees: the summary with its speaker or heading."""
+        return index_text(self.summary, self.speaker, self.heading)
+
+
+@dataclass(slots=True)
+class Extraction:
+    """All that one source gave: its items in the order of the text, and a caption of one or two of its sentences."""
+
+    items: list[ExtractedItem]
+    caption: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryView:
+    """A category as filing and summarising see it; `vector` embeds "name: description", None without an embedder."""
+
+    name: str
+    description: str
+    vector: NDArray[np.float32] | None = None
+
+
+class Extractor(Protocol):
+    """Turns a source into items."""
+
+    def extract(self, source: Source, *, first: int = 0, memory_types: Sequence[str] = ()) -> Extraction:
+        """Extract from the messages of `source` from position `first` on (earlier ones are context only)."""
+        ...
+
+
+class Categorizer(Protocol):
+    """Files items in categories."""
+
+    def assign(
+        self, items: Sequence[ExtractedItem], vectors: NDArray[np.float32] | None, categories: Sequence[CategoryView]
+    ) -> list[tuple[str, ...]]:
+        """The names of the categories of each item, best first; none where no category is sure enough.
+
+        Args:
+            items: n items.
+            vectors: their embeddings, shape (n, dimension), unit rows; None without an embedder.
+            categories: the categories to choose from.
+        """
+        ...
+
+
+class Summarizer(Protocol):
+    """Keeps a category's summary alive."""
+
+    def choose(
+        self, category: CategoryView, texts: Sequence[str], vectors: NDArray[np.float32] | None, *, target_length: int
+    ) -> list[int]:
+        """The positions of the texts (oldest first) that make the summary, in the order in which they are to stand.
+
+        Together they have at most about `target_length` characters; at least one is chosen when there is any.
+        """
+        ...
+
+
+def index_text(self) -> str:
+    """The words that search sees: the summary with its speaker or heading."""
+    return index_text(self.summary, self.speaker, self.heading)
+
+
+@dataclass(slots=True)
+class Extraction:
+    """All that one source gave: its items in the order of the text, and a caption of one or two of its sentences."""
+
+    items: list[ExtractedItem]
+    caption: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryView:
+    """A category as filing and summarising see it; `vector` embeds "name: description", None without an embedder."""
+
+    name: str
+    description: str
+    vector: NDArray[np.float32] | None = None
+
+
+class Extractor(Protocol):
+    """Turns a source into items."""
+
+    def extract(self, source: Source, *, first: int = 0, memory_types: Sequence[str] = ()) -> Extraction:
+        """Extract from the messages of `source` from position `first` on (earlier ones are context only)."""
+        ...
+
+
+class Categorizer(Protocol):
+    """Files items in categories."""
+
+    def assign(
+        self, items: Sequence[ExtractedItem], vectors: NDArray[np.float32] | None, categories: Sequence[CategoryView]
+    ) -> list[tuple[str, ...]]:
+        """The names of the categories of each item, best first; none where no category is sure enough.
+
+        Args:
+            items: n items.
+            vectors: their embeddings, shape (n, dimension), unit rows; None without an embedder.
+            categories: the categories to choose from.
+        """
+        ...
+
+
+class Summarizer(Protocol):
+    """Keeps a category's summary alive."""
+
+    def summarize(
+        self, category: CategoryView, texts: Sequence[str], vectors: NDArray[np.float32] | None, *, target_length: int
+    ) -> str:
+        """A summary of at most about `target_length` characters, of sentences out of `texts` (oldest first)."""
+        ...
+
+
+def index_text(summary: str, speaker: str | None = None, heading: str | None = None) -> str:
+    """The words that search sees for an item: who said it or where it stands, and what it says."""
+    lead = speaker or heading
+    return f"{lead}: {summary}" if lead else summary

@@ -1,0 +1,68 @@
+"""What was given to `memorize`, read: a verbatim text and the messages that it is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation, or one block (paragraph, list item, table row, …) of a document.
+
+    `start` and `end` are character offsets into the source's text, so `source.text[start:end]` is the message's
+    content, verbatim. A block has no speaker; its `heading` is the path of headings it stands under ("Setup > Linux").
+    """
+
+    id: str
+    start: int
+    end: int
+    speaker: str | None = None
+    role: str | None = None
+    at: datetime | None = None
+    heading: str | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A conversation or a document, ready to be compared, extracted from and kept.
+
+    Attributes:
+        url: where it came from; the absolute path of a file; for text and messages given directly, None.
+        modality: "conversation", "document" or "text".
+        text: the verbatim text; messages are slices of it, in order and without overlap.
+        messages: at least one.
+        origin: the local file it was read from, if any.
+        data: the bytes that were read, when a copy of them is to be kept.
+        suffix: file name ending for that copy, with its dot.
+    """
+
+    url: str | None
+    modality: str
+    text: str
+    messages: tuple[Message, ...]
+    origin: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+    suffix: str = ""
+
+    def content(self, message: Message) -> str:
+        """The words of one message."""
+        return self.text[message.start : message.end]
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """A rolling hash for each message: equal at position i when all messages up to i are equal (see `hashing`)."""
+        from memu.sources.hashing import rolling_hashes
+
+        return rolling_hashes(self.message_hashes)
+
+    @cached_property
+    def message_hashes(self) -> tuple[str, ...]:
+        """A hash of each message alone: speaker, time and normalised text."""
+        from memu.sources.hashing import message_hash
+
+        return tuple(message_hash(message.speaker, message.at, self.content(message)) for message in self.messages)
+
+
+Messages = Sequence[Message]
