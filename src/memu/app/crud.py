@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -223,13 +224,12 @@ def _touched(database: Database, item_ids: Sequence[str]) -> list[str]:
 
 def remove_copies(parts: Parts, database: Database, paths: Sequence[str]) -> None:
     """Remove local copies that no resource of the scope names any more."""
-    from pathlib import Path
-
     for path in {one for one in paths if one}:
         with database.handle.reader(database.scope) as reader:
             named = reader.count(RESOURCES, equals(local_path=path))
         if parts.blobs and not named:
-            parts.blobs.remove(Path(path))
+            with suppress(InputError):  # a path that a caller named is no copy of ours, and stays
+                parts.blobs.remove(path)
 
 
 def clear(parts: Parts, scope: Scope, where: Mapping[str, Any]) -> dict[str, Any]:

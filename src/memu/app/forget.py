@@ -10,8 +10,11 @@ from memu.scope import Scope
 
 def forget(parts: Parts, scope: Scope) -> dict[str, Any]:
     """Erase a scope; see `MemoryService.forget`."""
+    folder = scope.folder()
+    files = len(parts.blobs.files(folder)) if parts.blobs else 0
     erased = forgetting.forget(parts.database.handle, scope)
-    files = parts.blobs.forget(scope.folder()) if parts.blobs else 0
+    if parts.blobs:
+        parts.blobs.forget(folder)
     return {"erased": erased, "files": files, "backups": [str(path) for path in find_backups(parts)]}
 
 

@@ -48,7 +48,7 @@ async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32]
         parts.store(parts.database.handle.embedder), parts.compute(parts.embedder.embed, [question])
     )
     reason = _why_not_dense(parts, held, vectors is not None)
-    signals = {"dense": reason is None, "lexical": True, "rerank": False}
+    signals: dict[str, Any] = {"dense": reason is None, "lexical": True, "rerank": False}
     if reason:
         signals["dense_off"] = reason
     return (vectors[0] if vectors is not None and reason is None else None), signals

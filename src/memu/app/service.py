@@ -1,7 +1,7 @@
 """`MemoryService`: what users call; wiring and public coroutines only."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -335,7 +335,7 @@ class MemoryService:
             InputError: nothing to change; NotFoundError: this scope does not hold the item.
         """
         scope = self._scope(user)
-        if memory_type is memory_content is memory_categories is metadata is None:
+        if all(one is None for one in (memory_type, memory_content, memory_categories, metadata)):
             raise InputError("nothing to update: give memory_type, memory_content, memory_categories or metadata.")
         vector = None
         if memory_content is not None:
@@ -465,7 +465,7 @@ class MemoryService:
             raise InputError("user= and where= name different owners: give one of them.")
         return self._scope({**named, **(user or {})} or None), rest
 
-    async def _call(self, step: Any, scope: Scope, *args: Any) -> Any:
+    async def _call(self, step: Callable[..., dict[str, Any]], scope: Scope, *args: Any) -> dict[str, Any]:
         return await self.parts.store(step, self.parts, scope, *args)
 
 

@@ -16,7 +16,7 @@ Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "in_rows", "not_i
 
 @dataclass(frozen=True, slots=True)
 class RowsOf:
-    """The values of `column` in the rows of `table` that meet `where`; `in_rows` and `not_in_rows` compare with them."""
+    """The values of `column` in the rows of `table` that meet `where`, for `in_rows` and `not_in_rows`."""
 
     table: str
     column: str

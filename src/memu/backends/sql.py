@@ -152,12 +152,13 @@ class SqlTransaction(Transaction):
             rows.sort(key=lambda row: [_sortable(row[name.lstrip("-")]) for name in order]) if order else None
             return rows[:limit]
         target = self.tables[table]
-        statement = sa.select(*(target.c[name] for name in columns) if columns else (target,))
+        names = columns or [str(column.name) for column in target.columns]
+        statement = sa.select(*(target.c[name] for name in names))
         statement = statement.where(*(self._clause(target, one) for one in where))
         if after is not None:
             statement = statement.where(_after(target, order, after))
         statement = statement.order_by(*(_direction(target, name) for name in order)).limit(limit)
-        return [dict(row) for row in self.connection.execute(statement).mappings()]
+        return [dict(zip(names, row, strict=True)) for row in self.connection.execute(statement)]
 
     def count(self, table: str, where: Where = ()) -> int:
         """SELECT count(*)."""

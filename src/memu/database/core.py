@@ -65,7 +65,7 @@ class Database:
             if values := sorted({row[name] for row in rows}):
                 raise ConfigError(
                     f"the user model has no field {name!r}, but stored rows differ in it "
-                    f"({', '.join(map(repr, values))}): add `{name}: str` to the user model, or their owners would be lost."
+                    f"({', '.join(map(repr, values))}): add `{name}: str` to the model, or the owners would be lost."
                 )
 
     def create_resource(

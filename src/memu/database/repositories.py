@@ -161,7 +161,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
             if before is None:
                 raise NotFoundError(f"there is no MemoryItem {item_id!r} in this scope.")
             given = {"memory_type": memory_type, "summary": summary, "embedding": vector}
-            values = {name: value for name, value in given.items() if value is not None}
+            values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
             if extra:
                 values["extra"] = {**before["extra"], **extra}
             if metadata:

@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from memu.backends.base import Condition, Row, Where, equals
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES
@@ -13,6 +15,8 @@ from memu.database.store import Store
 from memu.database.unit import ScopedWriter
 from memu.errors import InputError
 from memu.models import MEMORY_TYPES
+
+Vector = Sequence[float] | NDArray[np.float32]
 
 logger = logging.getLogger("memu.database")
 
@@ -120,9 +124,7 @@ def delete_items(writer: ScopedWriter, where: Where) -> list[str]:
     return writer.delete(ITEMS, [Condition("id", "in", ids)])
 
 
-def ensure_category(
-    writer: ScopedWriter, store: Store, name: str, description: str, vector: Sequence[float] | None
-) -> Row:
+def ensure_category(writer: ScopedWriter, store: Store, name: str, description: str, vector: Vector | None) -> Row:
     """The row of the scope's category of that name, made when it is missing; an embedding it lacks is filled in."""
     now = store.now()
     row = writer.get(CATEGORIES, equals(name=name))

@@ -129,5 +129,5 @@ def _text(table: str, row: Row) -> str:
     if table == ITEMS:
         return index_text(row["summary"], row["speaker"], row["extra"].get("heading"))
     if table == RESOURCES:
-        return row["caption"] or row["url"]
+        return str(row["caption"] or row["url"])
     return f"{row['name']}: {row['description']} {row['summary'] or ''}"

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -103,7 +104,7 @@ class Store:
 
     def forget_indexes(self, scope: Scope) -> None:
         """Drop the resident indexes of one scope."""
-        self.indexes.drop_where(lambda key: key[0] == scope)
+        self.indexes.drop_where(lambda key: isinstance(key, tuple) and key[0] == scope)
 
     def describe(self) -> dict[str, Any]:
         """Where the store is, its embedder, its mirror and its indexes; no secret."""
@@ -113,7 +114,7 @@ class Store:
             "scope_fields": list(self.scope_fields),
             "embedder": held.as_dict() if held else None,
             "mirror": str(self.mirror.path) if self.mirror else None,
-            "indexes": self.indexes.stats(),
+            "indexes": asdict(self.indexes.stats()),
         }
 
     def close(self) -> None:

@@ -120,7 +120,8 @@ def _processed(column: sa.Column[Any], raw: Any) -> Any:
 
 
 def _default(column: sa.Column[Any]) -> Any:
-    return column.default.arg if column.default is not None and column.default.is_scalar else None
+    default: Any = column.default
+    return default.arg if default is not None and default.is_scalar else None
 
 
 _SQLITE = sa.create_engine("sqlite://").dialect

@@ -93,63 +93,6 @@ class Summarizer(Protocol):
         ...
 
 
-def index_text(self) -> str:
-    """The words that search sees: the summary with its speaker or heading."""
-    return index_text(self.summary, self.speaker, self.heading)
-
-
-@dataclass(slots=True)
-class Extraction:
-    """All that one source gave: its items in the order of the text, and a caption of one or two of its sentences."""
-
-    items: list[ExtractedItem]
-    caption: str | None = None
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class CategoryView:
-    """A category as filing and summarising see it; `vector` embeds "name: description", None without an embedder."""
-
-    name: str
-    description: str
-    vector: NDArray[np.float32] | None = None
-
-
-class Extractor(Protocol):
-    """Turns a source into items."""
-
-    def extract(self, source: Source, *, first: int = 0, memory_types: Sequence[str] = ()) -> Extraction:
-        """Extract from the messages of `source` from position `first` on (earlier ones are context only)."""
-        ...
-
-
-class Categorizer(Protocol):
-    """Files items in categories."""
-
-    def assign(
-        self, items: Sequence[ExtractedItem], vectors: NDArray[np.float32] | None, categories: Sequence[CategoryView]
-    ) -> list[tuple[str, ...]]:
-        """The names of the categories of each item, best first; none where no category is sure enough.
-
-        Args:
-            items: n items.
-            vectors: their embeddings, shape (n, dimension), unit rows; None without an embedder.
-            categories: the categories to choose from.
-        """
-        ...
-
-
-class Summarizer(Protocol):
-    """Keeps a category's summary alive."""
-
-    def summarize(
-        self, category: CategoryView, texts: Sequence[str], vectors: NDArray[np.float32] | None, *, target_length: int
-    ) -> str:
-        """A summary of at most about `target_length` characters, of sentences out of `texts` (oldest first)."""
-        ...
-
-
 def index_text(summary: str, speaker: str | None = None, heading: str | None = None) -> str:
     """The words that search sees for an item: who said it or where it stands, and what it says."""
     lead = speaker or heading

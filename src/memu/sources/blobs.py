@@ -71,6 +71,11 @@ class BlobStore:
             _sync_folder(place.parent)
         return True
 
+    def files(self, scope_folder: str) -> list[Path]:
+        """The copies that a scope has."""
+        folder = self._folder(scope_folder)
+        return sorted(path for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
+
     def forget(self, scope_folder: str) -> None:
         """Delete all copies of a scope with their folder; a scope without copies is no error.
 

@@ -100,8 +100,8 @@ def _checked(url: "str | httpx.URL") -> "httpx.URL":
         raise SourceInvalid("the URL is malformed: expected https://host/path.") from None
     if target.scheme not in ("http", "https"):
         raise SourceForbidden(f"URLs of the scheme {target.scheme!r} are not read: expected http or https.")
-    if not target.host:
-        raise SourceInvalid(f"{shown(target)} names no host: expected https://host/path.")
+    if not target.host or not 0 < (target.port or 80) < 65536:
+        raise SourceInvalid(f"{shown(target)} names no host, or no possible port: expected https://host/path.")
     if target.userinfo:
         raise SourceForbidden(f"{shown(target)} was given with a user name or password in it: leave them out.")
     return target
