@@ -11,7 +11,7 @@ from memu.app.compare import Plan, compare
 from memu.app.wiring import Parts
 from memu.backends.base import Condition, Row, equals
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
-from memu.database.rows import ensure_category, item_defaults, keep_history, link_items
+from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items
 from memu.database.unit import ScopedWriter
 from memu.extract.base import ExtractedItem
 from memu.scope import Scope
@@ -48,6 +48,8 @@ def write(
         raise
     if written is None:
         _drop_copy(parts, scope, copy)
+    elif writer.warning:
+        written.warnings.append(writer.warning)
     return written
 
 
@@ -76,12 +78,11 @@ def _write_rows(
     copy: Path | None,
 ) -> Written:
     resource = _write_resource(parts, writer, source, plan, work, metadata, copy)
-    categories = {
-        one.name: ensure_category(
-            writer, parts.database.handle, one.name, one.description, work.category_vectors.get(one.name)
-        )
+    wanted = [
+        Wanted(one.name, one.description, work.category_vectors.get(one.name))
         for one in parts.memorize.memory_categories
-    }
+    ]
+    categories = ensure_categories(writer, parts.database.handle, wanted)
     kept = _carry_over(parts, writer, source, plan, resource["id"], work.items) if plan.status == "replaced" else set()
     rows, links = _item_rows(parts, resource["id"], work, metadata, kept, categories)
     writer.put(ITEMS, rows)

@@ -8,10 +8,11 @@ from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, T
 from memu.database import fields
 from memu.database.repository import Repository, claimed
 from memu.database.rows import (
+    Wanted,
     check_memory_type,
     check_text,
     delete_items,
-    ensure_category,
+    ensure_categories,
     item_defaults,
     keep_history,
     known_resource,
@@ -230,7 +231,7 @@ class MemoryCategoryRepo(Repository[MemoryCategory]):
         check_text("name", name, longest=255)
         vector, scope = checked(embedding), self._scope(user_data)
         with self.store.writer(scope, claimed(vector, embedder)) as writer:
-            row = ensure_category(writer, self.store, name, description, vector)
+            row = ensure_categories(writer, self.store, [Wanted(name, description, vector)])[name]
         return self._record({name: row[name] for name in (*self._columns, *scope.as_dict()) if name in row})
 
     def update_category(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -124,18 +125,43 @@ def delete_items(writer: ScopedWriter, where: Where) -> list[str]:
     return writer.delete(ITEMS, [Condition("id", "in", ids)])
 
 
-def ensure_category(writer: ScopedWriter, store: Store, name: str, description: str, vector: Vector | None) -> Row:
-    """The row of the scope's category of that name, made when it is missing; an embedding it lacks is filled in."""
-    now = store.now()
-    row = writer.get(CATEGORIES, equals(name=name))
-    if row is None:
-        fresh = {"id": str(uuid4()), "name": name, "description": description, "embedding": vector, "summary": None}
-        writer.put(CATEGORIES, [{**fresh, "stale": False, "extra": {}, "created_at": now, "updated_at": now}])
-    elif row["embedding"] is None and vector is not None:
-        writer.update(CATEGORIES, {"embedding": vector, "updated_at": now}, equals(id=row["id"]))
-    else:
-        return row
-    return writer.find(CATEGORIES, equals(name=name), limit=1)[0]
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A category that a scope is to have."""
+
+    name: str
+    description: str = ""
+    vector: Vector | None = None
+
+
+def ensure_categories(writer: ScopedWriter, store: Store, wanted: Sequence[Wanted]) -> dict[str, Row]:
+    """The rows of the scope's categories by name; missing ones are made, embeddings that are missing filled in."""
+    by_name = [Condition("name", "in", tuple(one.name for one in wanted))]
+    held = {row["name"]: row for row in writer.find(CATEGORIES, by_name)}
+    missing = [one for one in wanted if one.name not in held]
+    bare = [
+        one for one in wanted if one.vector is not None and one.name in held and held[one.name]["embedding"] is None
+    ]
+    if not missing and not bare:
+        return held
+    rows: list[Row] = [
+        {
+            "id": str(uuid4()),
+            "name": one.name,
+            "description": one.description,
+            "embedding": one.vector,
+            "summary": None,
+            "stale": False,
+            "extra": {},
+            "created_at": at,
+            "updated_at": at,
+        }
+        for one, at in zip(missing, store.times(len(missing)), strict=True)
+    ]
+    writer.put(CATEGORIES, rows)
+    for one in bare:
+        writer.update(CATEGORIES, {"embedding": one.vector, "updated_at": store.now()}, equals(name=one.name))
+    return {row["name"]: row for row in writer.find(CATEGORIES, by_name)}
 
 
 def keep_history(writer: ScopedWriter, store: Store, event: str, rows: Sequence[Row]) -> None:

@@ -80,15 +80,16 @@ class Store:
                 claim(transaction, embedder)
             unit = ScopedWriter(transaction, scope)
             yield unit
-        self.committed()
+        unit.warning = self.committed()
 
-    def committed(self) -> None:
-        """What follows every commit: the main file is made complete, the mirror is told."""
+    def committed(self) -> str | None:
+        """What follows every commit: the main file is made complete, the mirror is told; a warning if that failed."""
         warning = self.records.settle()
         if warning:
             logger.warning("%s", warning)
         if self.mirror:
             self.mirror.wrote(self.records)
+        return warning
 
     def embedder(self) -> Recorded | None:
         """The embedder recorded for the store's vectors."""

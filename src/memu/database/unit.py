@@ -61,6 +61,7 @@ class ScopedWriter(ScopedReader):
 
     def __init__(self, transaction: Transaction, scope: Scope) -> None:
         super().__init__(transaction, scope)
+        self.warning: str | None = None
         self._columns = scope.as_dict()
         self._seq: int | None = None
 

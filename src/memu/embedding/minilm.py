@@ -1,14 +1,14 @@
 """Sentence embeddings by all-MiniLM-L6-v2: any number of texts of any length, in bounded memory."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memu.embedding.base import EmbedderIdentity
-from memu.embedding.parameters import WIDTH, Array
-from memu.embedding.selftest import load_network
+from memu.embedding.network import Network
+from memu.embedding.parameters import WIDTH
 from memu.embedding.tokens import WINDOW, TokenIds, WindowedTokenizer
 from memu.errors import InputError
 
@@ -25,22 +25,17 @@ class MiniLmEmbedder:
     vector of a text does not depend on the texts beside it. Use `memu.embedding.load_embedder` to get one.
 
     Args:
-        tensors: the tensors of `model.safetensors`.
-        tokenizer: the content of `tokenizer.json`.
-        threads: processor threads of one run.
+        tokenizer: the model's tokenizer.
+        network: the model, in the precision that this machine runs.
     """
 
     identity = IDENTITY
     max_tokens = WINDOW
 
-    def __init__(self, tensors: Mapping[str, Array], tokenizer: bytes, threads: int = 1) -> None:
-        self._tokenizer = WindowedTokenizer(tokenizer)
-        self._network = load_network(tensors, self._tokenizer, threads)
-
-    @property
-    def precision(self) -> str:
-        """What the processor runs: "int8", or "fp32" where int8 failed its self-test."""
-        return self._network.precision
+    def __init__(self, tokenizer: WindowedTokenizer, network: Network) -> None:
+        self.precision = network.precision
+        self._tokenizer = tokenizer
+        self._network = network
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embed `texts`: shape (len(texts), 384), one unit row per text in the order given.

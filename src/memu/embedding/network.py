@@ -79,6 +79,6 @@ def _open(graph: bytes, parameters: Mapping[str, Array], threads: int) -> "Infer
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.enable_mem_pattern = False  # patterns are kept per shape, and every batch has another
     options.log_severity_level = 3
-    values = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(a)) for a in parameters.values()]
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in parameters.values()]
     options.add_external_initializers(list(parameters), values)
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])

@@ -103,15 +103,22 @@ def load_embedder(
     """
     if threads < 1:
         raise ConfigError(f"threads is {threads}, but an embedding run needs at least 1.")
-    from memu.embedding.minilm import MiniLmEmbedder
-
     with _loading:
         files = find_weights(folder, allow_download=allow_download)
         if files is None:
             return None
         if (files, threads) not in _loaded:
-            _loaded[files, threads] = MiniLmEmbedder(files.read_tensors(), files.read_tokenizer(), threads)
+            _loaded[files, threads] = _load(files, threads)
         return _loaded[files, threads]
+
+
+def _load(files: WeightFiles, threads: int) -> "MiniLmEmbedder":
+    from memu.embedding.minilm import MiniLmEmbedder
+    from memu.embedding.selftest import load_network
+    from memu.embedding.tokens import WindowedTokenizer
+
+    tokenizer = WindowedTokenizer(files.read_tokenizer())
+    return MiniLmEmbedder(tokenizer, load_network(files.read_tensors(), tokenizer, threads))
 
 
 def _in_folder(folder: Path) -> WeightFiles:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from memu.errors import VectorError
 from memu.recall.columns import Column
 
-FIRST_BLOCK, LARGEST_BLOCK = 8, 16_384  # rows
+FIRST_BLOCK, LARGEST_BLOCK = 8, 4096  # rows
 
 
 class DenseIndex:
@@ -103,12 +103,13 @@ def unit(vector: NDArray[np.float32] | Sequence[float]) -> NDArray[np.float32]:
         VectorError: it is empty, not one-dimensional, all zero, or holds something that is no finite number.
     """
     try:
-        row = np.asarray(vector, np.float32)
+        with np.errstate(over="ignore"):  # too large for float32 is infinite, and told apart below
+            row = np.asarray(vector, np.float32)
+            square = float(np.dot(row, row)) if row.ndim == 1 else 0.0
     except (TypeError, ValueError):
         raise VectorError("the vector holds something that is not a number: expected a list of floats.") from None
     if row.ndim != 1 or not len(row):
         raise VectorError(f"the vector has shape {row.shape}: expected one dimension with at least one number.")
-    square = float(np.dot(row, row))
     if not 1e-30 < square < 1e30:
         row, square = _rescaled(row)
     return row / np.float32(square**0.5)

@@ -127,7 +127,7 @@ def _select(table: Table, scores: NDArray[np.float32], query: Query) -> list[int
 def _candidates(table: Table, scores: NDArray[np.float32], query: Query) -> Iterator[int]:
     """The slots that may be returned, best first; scores below zero mark the dead."""
     for slot in best_first(scores, table.ids, max(FEWEST_RANKED, query.top_k)):
-        if query.min_score is not None and scores[slot] < query.min_score:
+        if query.min_score is not None and scores[slot] < np.float32(query.min_score):
             return
         yield slot
     if query.min_score is None:
@@ -137,14 +137,16 @@ def _candidates(table: Table, scores: NDArray[np.float32], query: Query) -> Iter
 
 def _signals(table: Table, query: Query, evidence: Evidence) -> Signals:
     """What ran, and why not all did."""
-    reason = None
+    lexical, dense = evidence.lexical is not None, evidence.dense is not None
+    reasons = []
     if not len(table):
-        reason = "nothing is indexed"
-    elif evidence.lexical is None:
-        reason = "the query holds no word to search for" if query.text.strip() else "the query has no text"
-    elif evidence.dense is None:
-        reason = "the query has no vector" if query.vector is None else "no entry has a vector"
-    return Signals(lexical=evidence.lexical is not None, dense=evidence.dense is not None, reason=reason)
+        reasons.append("nothing is indexed")
+    else:
+        if not lexical:
+            reasons.append("the query holds no word to search for" if query.text.strip() else "the query has no text")
+        if not dense:
+            reasons.append("the query has no vector" if query.vector is None else "no entry has a vector")
+    return Signals(lexical=lexical, dense=dense, reason="; ".join(reasons) or None)
 
 
 def _vector(entry: Entry) -> NDArray[np.float32] | None:

@@ -29,8 +29,9 @@ _UNSPACED = re.compile(
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]+"
 )
 _EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\u2b50\U0001f300-\U0001f3fa\U0001f400-\U0001faff]"
-_NUMBER = r"\d{1,3}(?:,\d{3})+(?!\d)|(?<![\d.])\d+\.\d+(?!\.?\d)"
-_ASCII_TOKEN = re.compile(rf"{_NUMBER}|[a-z0-9]+")
+_NUMBER = r"\d{1,3}(?:,\d{3}){1,20}(?!\d)|(?<![\d.])\d{1,50}\.\d{1,50}(?!\.?\d)"
+# A run of more than a hundred characters is no word but data; it is cut, so that no term is ever larger.
+_ASCII_TOKEN = re.compile(rf"{_NUMBER}|[a-z0-9]{{1,100}}")
 _FOLD_FIRST = ("english", "porter", "none")  # their stemmers know no accents, so "café" and "cafe" must meet before
 
 
@@ -115,7 +116,7 @@ def _unicode_token() -> re.Pattern[str]:
     r"""The tokens of any script; `\w` alone would break words at vowel signs, which are combining marks."""
     marks = "".join(char for char in map(chr, range(0x300, 0x10000)) if unicodedata.category(char) in ("Mn", "Mc"))
     # Beyond the basic plane a range stands for all marks: a list of them makes every search six times slower.
-    return re.compile(rf"{_EMOJI}|{_NUMBER}|\w[\w{marks}\U00010000-\U0001efff]*")
+    return re.compile(rf"{_EMOJI}|{_NUMBER}|\w[\w{marks}\U00010000-\U0001efff]{{0,99}}")
 
 
 def _term_maker(language: str) -> Callable[[str], str]:

@@ -9,7 +9,7 @@ from memu.sources.text import check_text, lines, trimmed
 
 # One pass over the lines, because a full Markdown parser takes a hundred times the text's size in memory and leaves
 # out what is nested deeply. Every pattern below takes linear time.
-_QUOTE = re.compile(r"(?:[ \t]*>)+")
+_QUOTE = re.compile(r"(?:[ \t]*>)+ ?")
 _ITEM = re.compile(r"[ \t]*(?:[-*+•‣◦]|(\d{1,9})[.)])(?:[ \t]+|\Z)")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?=[ \t]|\Z)")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")

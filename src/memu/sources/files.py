@@ -49,9 +49,9 @@ def read_local(path: str | os.PathLike[str], limits: BlobConfig) -> LocalFile:
 
 
 def _shown(path: str | os.PathLike[str]) -> str:
-    name = os.fspath(path)
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else path
     if not isinstance(name, str):
-        raise InputError("the path is bytes: expected a string or a pathlib.Path.")
+        raise InputError(f"the path is of type {type(name).__name__}: expected a string or a pathlib.Path.")
     if not name.strip() or "\x00" in name:
         raise InputError(f"{name[:80]!r} is not a path: expected the path of a file.")
     return name

@@ -82,7 +82,7 @@ def _from_messages(messages: Sequence[Mapping[str, Any]], modality: str | None) 
 
 def _from_given_text(text: str, modality: str | None) -> Source:
     if not isinstance(text, str):
-        raise InputError(f"the text is a {type(text).__name__}: expected a string.")
+        raise InputError(f"the text is of type {type(text).__name__}: expected a string.")
     check_text(text, "the text", InputError)
     if not text.strip():
         raise InputError("the text is empty or only white space: expected words to memorize.")

@@ -34,7 +34,7 @@ def from_messages(messages: Sequence[Mapping[str, Any]]) -> Source:
             the message's position), or no message with words.
     """
     if isinstance(messages, str | bytes | bytearray) or not isinstance(messages, Sequence):
-        raise SourceInvalid(f"messages is a {_kind(messages)}: expected a list of messages, {_EXAMPLE}.")
+        raise SourceInvalid(f"messages is of type {_kind(messages)}: expected a list of messages, {_EXAMPLE}.")
     kept: list[Message] = []
     told: list[str] = []
     seen: dict[str, int] = {}
@@ -75,7 +75,7 @@ class _Fields:
     def __init__(self, given: Any, position: int) -> None:
         self.position = position
         if not isinstance(given, Mapping):
-            raise self.fault(f"is a {_kind(given)}", f"a mapping, {_EXAMPLE}")
+            raise self.fault(f"is of type {_kind(given)}", f"a mapping, {_EXAMPLE}")
         self.given = given
 
     def fault(self, wrong: str, expected: str) -> SourceInvalid:
@@ -91,7 +91,7 @@ class _Fields:
         if value is None:
             return None
         if not isinstance(value, str):
-            raise self.fault(f"has a {key} that is a {_kind(value)}", "a string")
+            raise self.fault(f"has {key} of type {_kind(value)}", "a string")
         return " ".join(self.storable(value, key).split()) or None
 
     def id(self) -> str:
@@ -100,7 +100,7 @@ class _Fields:
             if value is None or value == "":
                 continue
             if isinstance(value, bool) or not isinstance(value, str | int):
-                raise self.fault(f"has an {key} that is a {_kind(value)}", "a string or an integer")
+                raise self.fault(f"has {key} of type {_kind(value)}", "a string or an integer")
             return self.storable(str(value), key)
         return str(self.position)
 
@@ -128,7 +128,7 @@ class _Fields:
         if key == "content" and isinstance(value, list | tuple):
             return "\n".join(self._part(part, place) for place, part in enumerate(value))
         shapes = 'a string, {"text": …} or a list of parts' if key == "content" else 'a string or {"text": …}'
-        raise self.fault(f"has a {key} that is a {_kind(value)}", shapes)
+        raise self.fault(f"has {key} of type {_kind(value)}", shapes)
 
     def _part(self, part: Any, place: int) -> str:
         if isinstance(part, str):
@@ -153,7 +153,7 @@ class _Fields:
                 return datetime.fromtimestamp(value, UTC)
         except (ValueError, OverflowError, OSError):
             pass
-        shown = f"{value!r:.60}" if isinstance(value, str | int | float) else f"a {_kind(value)}"
+        shown = f"{value!r:.60}" if isinstance(value, str | int | float) else f"of type {_kind(value)}"
         raise self.fault(
             f"has the {key} {shown}", 'an ISO time ("2024-05-08T13:56:00+02:00"), a datetime, or epoch seconds'
         )

@@ -1,0 +1,103 @@
+"""What a sentence is made of, read once for all rules that ask."""
+
+from dataclasses import dataclass
+
+from memu.extract.patterns import any_of, lazy
+from memu.extract.sentences import EMOJI
+from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS
+
+_OPENERS = (
+    "oh ah aw+ wow whoa woah hey+ hi hiya hello yo dear yes yeah yep yup no nope nah ok okay alright right sure well so "
+    "anyway anyways um+ uh+ hm+ mm+ haha\\w* hehe\\w* lol ha ugh oops yay omg thanks thank\\s+you cheers sorry great cool "
+    "nice perfect awesome amazing brilliant excellent lovely wonderful good exactly absolutely totally definitely honestly "
+    "actually seriously congrats congratulations by\\s+the\\s+way btw also look listen you\\s+know i\\s+mean guess\\s+what "
+    "same\\s+here me\\s+too true indeed of\\s+course fair\\s+enough got\\s+it noted no\\s+worries no\\s+problem i\\s+know "
+    "good\\s+news bad\\s+news great\\s+news"
+)
+_OPENER = lazy(
+    rf"\s*(?:{any_of(_OPENERS)}(?:\s+(?:so\s+much|a\s+lot|again|very\s+much|man|dude|mate))?"
+    r"(?:,?\s+(?-i:[A-Z])\w+)?\s*[,!.…:;—–-]+|(?:and|but|so|oh|well|then|also|plus|you\s+know)\b,?)\s*"
+)
+_CALLED = lazy(r",\s+(?-i:[A-Z])\w+(?:\s+x+)?(?=[\s.!?…]*$)")
+_TRIMMINGS = lazy(rf"(?:{EMOJI}|[\s.!…,;:\"'”’»)(*_~–—-])+$")
+_TAG = lazy(
+    r",\s+(?:would\s+you\s+believe(?:\s+it)?|you\s+know|right|huh|eh|isn['’]?t\s+(?:it|he|she|that)|don['’]t\s+you\s+think|no|ok)"
+    r"\s*\?+$"
+)
+_TOKEN = lazy(r"[^\W\d_]+(?:-[^\W\d_]+)*|[£$€¥]?\d+(?:[.,:/]\d+)*[%°]?")
+_LATIN = lazy(r"[a-zà-ɏ]")
+_OTHER_SCRIPT = lazy(r"[^\W\d_a-zà-ɏ]")
+_NAME = lazy(r"(?<=[^.!?:…\"“(\s]\s)(?-i:[A-Z][^\W\d_]*[a-zà-ɏ][^\W\d_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One sentence, as the rules see it.
+
+    Attributes:
+        text: the sentence.
+        core: the sentence without greetings, thanks, fillers and names called at its ends; may be empty.
+        tokens: the words and figures of the core, in small letters, clitics apart ("i", "m").
+        content: those words of the core that are neither function words nor light ones.
+        figures: numbers in the core that count or date something.
+        names: words inside the core that are written with a capital, "I" excepted.
+        question: it ends as a question, and not with a mere tag ("…, right?").
+        finite: it has a subject or a verb form of its own; without, it is a fragment.
+        foreign: it is, as far as can be seen, not English.
+    """
+
+    text: str
+    core: str
+    tokens: tuple[str, ...]
+    content: tuple[str, ...]
+    figures: int
+    names: int
+    question: bool
+    finite: bool
+    foreign: bool
+
+
+def read_sentence(text: str) -> Reading:
+    """Read one sentence; works for any text and is linear in its length."""
+    core = strip_openers(text)
+    core = _CALLED().sub("", core)
+    tokens = tuple(found.casefold() for found in _TOKEN().findall(core))
+    content = tuple(t for t in tokens if t not in FUNCTION and t not in LIGHT and t not in NUMBERS and not _is_figure(t))
+    names = [name for name in _NAME().findall(core) if name.casefold() not in FUNCTION]
+    bare = _TRIMMINGS().sub("", text)
+    return Reading(
+        text=text,
+        core=core,
+        tokens=tokens,
+        content=tuple(word for word in content if len(word) > 1),
+        figures=sum(1 for token in tokens if _is_figure(token) or token in NUMBERS),
+        names=0 if core.isupper() else len(names),
+        question=bare.endswith(("?", "？", "؟")) and not _TAG().search(bare),
+        finite=any(token in FINITE or (token.endswith("ed") and len(token) > 4) for token in tokens),
+        foreign=_is_foreign(text, tokens),
+    )
+
+
+def strip_openers(text: str) -> str:
+    """The sentence without the interjections, thanks and fillers that it begins with."""
+    position = 0
+    for _ in range(4):
+        match = _OPENER().match(text, position)
+        if match is None or match.end() == position:
+            break
+        position = match.end()
+    return text[position:]
+
+
+def _is_figure(token: str) -> bool:
+    return token[0].isdigit() or token[0] in "£$€¥"
+
+
+def _is_foreign(text: str, tokens: tuple[str, ...]) -> bool:
+    """Whether the words are of another script, or hold function words of other languages and none of English."""
+    others = len(_OTHER_SCRIPT().findall(text))
+    if others > 1 and others * 2 > len(_LATIN().findall(text)):
+        return True
+    english = sum(1 for token in tokens if token in FUNCTION or token in LIGHT)
+    foreign = sum(1 for token in tokens if token in FOREIGN)
+    return foreign > english

@@ -1,0 +1,14 @@
+"""The conformance suite, shipped so that any backend can run it whole; nothing of the library imports it."""
+
+from memu.testing.backend import ALICE, BOB, Backend, Rows, Suite
+from memu.testing.conditions import ConditionTests
+from memu.testing.requirements import require, required
+from memu.testing.rows import RowTests
+from memu.testing.transactions import TransactionTests
+
+
+class RecordStoreTests(RowTests, ConditionTests, TransactionTests):
+    """The contract of the record store."""
+
+
+__all__ = ["ALICE", "BOB", "Backend", "RecordStoreTests", "Rows", "Suite", "require", "required"]

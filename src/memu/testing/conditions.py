@@ -1,0 +1,94 @@
+"""The meaning of conditions: a store finds exactly the rows that `backends.filters.matches` accepts."""
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from memu.backends.base import Condition, RecordStore, Row
+from memu.backends.filters import matches
+from memu.testing.probe import NOON, THINGS, RecordSuite, found, put, thing
+
+FUZZ = settings(derandomize=True, deadline=None, database=None, max_examples=150, print_blob=False)
+"""Every run tries the same cases; a failing one is printed, shrunk."""
+
+_NAMES = st.sampled_from(["a", "A", "á", "b", "", " ", "ab", "😀", "%", "_", "10", "9", "null", "true"])
+_NUMBERS = st.sampled_from([-1, 0, 1, 2, 10, 2**40])
+_TIMES = st.sampled_from([NOON + timedelta(microseconds=n) for n in (-1, 0, 1)])
+_LEAVES: st.SearchStrategy[Any] = st.one_of(
+    _NAMES, _NUMBERS, st.booleans(), st.sampled_from([0.5, 1.0, -1.0, 1e10]), st.none()
+)
+_DATA = st.fixed_dictionaries(
+    {}, optional={"k": _LEAVES, "deep": st.fixed_dictionaries({}, optional={"k": _LEAVES}), "list": st.just([1])}
+)
+_ROWS = st.fixed_dictionaries(
+    {
+        "name": st.none() | _NAMES,
+        "number": st.none() | _NUMBERS,
+        "at": st.none() | _TIMES,
+        "flag": st.none() | st.booleans(),
+        "data": _DATA,
+    }
+)
+_COLUMNS: dict[str, st.SearchStrategy[Any]] = {"name": _NAMES, "number": _NUMBERS, "at": _TIMES}
+_PATHS = st.sampled_from([("k",), ("deep", "k"), ("nowhere",), ("k", "k")])
+
+
+@st.composite
+def _conditions(draw: st.DrawFn) -> Condition:
+    field = draw(st.sampled_from([*_COLUMNS, "flag", "data"]))
+    if field == "data":
+        return _test_of(draw, field, _LEAVES, draw(_PATHS))
+    if field == "flag":
+        return Condition(field, draw(st.sampled_from(["eq", "ne"])), draw(st.none() | st.booleans()))
+    return _test_of(draw, field, st.none() | _COLUMNS[field])
+
+
+def _test_of(draw: st.DrawFn, field: str, values: st.SearchStrategy[Any], path: tuple[str, ...] = ()) -> Condition:
+    op = draw(st.sampled_from(["eq", "ne", "in", "gt", "gte", "lt", "lte"]))
+    value = tuple(draw(st.lists(values, max_size=4))) if op == "in" else draw(values)
+    return Condition(field, op, value, path)
+
+
+class ConditionTests(RecordSuite):
+    """Conditions on columns and inside JSON, on random rows."""
+
+    def test_random_conditions_mean_what_the_reference_says(self, records: RecordStore) -> None:
+        @FUZZ
+        @given(st.lists(_ROWS, min_size=1, max_size=12), st.lists(st.lists(_conditions(), max_size=3), min_size=5))
+        def agree(rows: list[Row], wheres: list[list[Condition]]) -> None:
+            kept = [thing(f"{place:02}", **row) for place, row in enumerate(rows)]
+            with records.transaction() as transaction:
+                transaction.delete(THINGS, ())
+                transaction.put(THINGS, kept)
+            with records.reader() as reader:
+                for where in wheres:
+                    expected = [row["id"] for row in kept if matches(row, where)]
+                    assert [row["id"] for row in reader.find(THINGS, where, order=("id",))] == expected, where
+                    assert reader.count(THINGS, where) == len(expected)
+
+        agree()
+
+    def test_random_values_come_back(self, records: RecordStore) -> None:
+        plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
+        number = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+        leaves = st.none() | st.booleans() | number | plain
+        value = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(plain, inner), max_leaves=8)
+
+        @FUZZ
+        @given(plain, st.dictionaries(plain, value, max_size=4), st.datetimes())
+        def survive(text: str, data: dict[str, Any], at: Any) -> None:
+            row = thing("1", body=text, data=data, at=at.replace(tzinfo=NOON.tzinfo))
+            with records.transaction() as transaction:
+                transaction.put(THINGS, [row], "replace")
+            assert found(records)[0] == row
+
+        survive()
+
+    def test_keys_of_json_with_odd_names(self, records: RecordStore) -> None:
+        names = ["a b", "a'b", "a$b", "[0]", "é", "😀", "0", "#", "a\\b", "*", "%"]
+        put(records, *(thing(str(place), data={name: "hit"}) for place, name in enumerate(names)))
+        for place, name in enumerate(names):
+            rows = found(records, [Condition("data", "eq", "hit", (name,))])
+            assert [row["id"] for row in rows] == [str(place)], name

@@ -1,0 +1,1 @@
+"""The conformance suite on the backends of this package."""

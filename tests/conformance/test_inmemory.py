@@ -1,0 +1,9 @@
+"""SQLite in RAM keeps every promise of the suite."""
+
+from conformance.backends import InMemoryBackend
+
+from memu.testing import RecordStoreTests
+
+
+class TestInMemoryRecords(RecordStoreTests):
+    backend_type = InMemoryBackend

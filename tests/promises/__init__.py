@@ -1,0 +1,1 @@
+"""The numbered promises, each with tests that can fail."""
