@@ -71,7 +71,8 @@ def _plan(parts: Parts, scope: Scope, source: Source) -> Plan:
 def work_out(parts: Parts, source: Source, plan: Plan) -> Work:
     """Extract the items of the new messages, and embed and file them."""
     extraction = parts.extractor.extract(source, first=plan.first, memory_types=parts.memorize.memory_types)
-    work = Work(items=extraction.items, caption=extraction.caption, warnings=list(extraction.warnings))
+    readable = [item for item in extraction.items if parts.embedder.sees(item.summary)]
+    work = Work(items=readable, caption=extraction.caption, warnings=list(extraction.warnings))
     work.ids = [str(uuid4()) for _ in work.items]
     texts = [item.index_text for item in work.items]
     captions = [work.caption] if work.caption else []

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import threading
+import unicodedata
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -80,6 +81,11 @@ class LocalEmbedder:
         """Vectors, shape (n, dimension), unit rows; None without an embedder."""
         embedder = self.get()
         return embedder.embed(texts) if embedder else None
+
+    @staticmethod
+    def sees(text: str) -> bool:
+        """Whether a text holds anything that a model can read: not only marks, spaces and control characters."""
+        return any(unicodedata.category(character)[0] not in "CMZ" for character in text)
 
     def embed_lasting(self, texts: Sequence[str]) -> list[NDArray[np.float32]] | None:
         """Vectors of texts that come again and again (category descriptions), kept for the life of the process."""

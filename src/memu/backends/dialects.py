@@ -1,9 +1,11 @@
 """What differs between SQL servers: how to connect, how to begin, how to insert over a key, what an error means."""
 
+import json
 import logging
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -107,7 +109,11 @@ class SQLite(Dialect):
 
     def engine(self) -> Engine:
         """A pool of connections to the file; in RAM, the one connection that holds the data."""
-        options: dict[str, Any] = {"connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS}}
+        options: dict[str, Any] = {
+            "connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS},
+            # Unescaped, since SQLite finds a key inside JSON by the letters it is written with.
+            "json_serializer": partial(json.dumps, ensure_ascii=False),
+        }
         if self.path is None:
             engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, **options)
         else:

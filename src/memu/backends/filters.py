@@ -138,7 +138,7 @@ def _same(value: Any, wanted: Any) -> bool:
 
 def _comparable(value: Any, wanted: Any) -> bool:
     numbers = (int, float)
-    if isinstance(value, bool) or isinstance(wanted, bool):
+    if wanted is None or isinstance(value, bool) or isinstance(wanted, bool):
         return False
     return isinstance(value, numbers) == isinstance(wanted, numbers) and isinstance(value, str) == isinstance(
         wanted, str

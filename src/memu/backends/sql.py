@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -140,17 +139,16 @@ class SqlTransaction(Transaction):
         after: Sequence[Any] | None = None,
         columns: Sequence[str] | None = None,
     ) -> list[Row]:
-        """One SELECT; a long list of values is asked in chunks when no order or limit spans them."""
-        long = next((one for one in where if one.op == "in" and len(one.value) > CHUNK), None)
-        if long is not None:
-            rest = [one for one in where if one is not long]
+        """One SELECT; a long list of values is asked in parts, which are then put in order."""
+        parts = list(_parts(where))
+        if len(parts) > 1:
+            asked = None if columns is None else list(dict.fromkeys([*columns, *(name.lstrip("-") for name in order)]))
             rows = [
                 row
-                for chunk in _chunks(long.value)
-                for row in self.find(table, [*rest, _narrowed(long, chunk)], after=after, order=order, columns=columns)
+                for part in parts
+                for row in self.find(table, part, order=order, limit=limit, after=after, columns=asked)
             ]
-            rows.sort(key=lambda row: [_sortable(row[name.lstrip("-")]) for name in order]) if order else None
-            return rows[:limit]
+            return [{name: row[name] for name in columns or row} for row in _in_order(rows, order)[:limit]]
         target = self.tables[table]
         names = columns or [str(column.name) for column in target.columns]
         statement = sa.select(*(target.c[name] for name in names))
@@ -161,13 +159,16 @@ class SqlTransaction(Transaction):
         return [dict(zip(names, row, strict=True)) for row in self.connection.execute(statement)]
 
     def count(self, table: str, where: Where = ()) -> int:
-        """SELECT count(*)."""
+        """SELECT count(*), in parts for a long list of values."""
         target = self.tables[table]
-        statement = sa.select(sa.func.count()).select_from(target).where(*(self._clause(target, one) for one in where))
-        return int(self.connection.execute(statement).scalar_one())
+        counted = sa.select(sa.func.count()).select_from(target)
+        return sum(
+            int(self.connection.execute(counted.where(*(self._clause(target, one) for one in part))).scalar_one())
+            for part in _parts(where)
+        )
 
     def update(self, table: str, values: Mapping[str, Any], where: Where) -> int:
-        """One UPDATE, in chunks for a long list of values."""
+        """One UPDATE, in parts for a long list of values."""
         target = self.tables[table]
         return sum(
             self.connection.execute(
@@ -185,7 +186,7 @@ class SqlTransaction(Transaction):
         return int(self.connection.execute(sa.select(target.c[column]).where(same)).scalar_one())
 
     def delete(self, table: str, where: Where) -> int:
-        """One DELETE, in chunks for a long list of values."""
+        """One DELETE, in parts for a long list of values."""
         target = self.tables[table]
         return sum(
             self.connection.execute(sa.delete(target).where(*(self._clause(target, one) for one in part))).rowcount
@@ -199,8 +200,10 @@ class SqlTransaction(Transaction):
         if isinstance(one.value, RowsOf):
             rows = self.tables[one.value.table]
             inner = sa.select(rows.c[one.value.column]).where(*(self._clause(rows, part) for part in one.value.where))
-            clause: sa.ColumnElement[bool] = column.in_(inner) if one.op == "in_rows" else column.not_in(inner)
-            return clause
+            # In SQL a NULL is in no list and outside of none; here it is outside of every list.
+            inner = inner.where(rows.c[one.value.column].is_not(None))
+            clause: sa.ColumnElement[bool] = column.in_(inner)
+            return clause if one.op == "in_rows" else sa.or_(column.is_(None), sa.not_(clause))
         return _compare(column, one.op, one.value)
 
 
@@ -236,38 +239,59 @@ def _compare(column: Any, op: str, value: Any) -> sa.ColumnElement[bool]:
         "gte": column.__ge__,
         "lt": column.__lt__,
         "lte": column.__le__,
-        "in": column.in_,
-        "eq": column.__eq__,
     }
-    if op != "ne":
-        clause: sa.ColumnElement[bool] = comparisons[op](list(value) if op == "in" else value)
-        return clause
-    return column.is_not(None) if value is None else sa.or_(column != value, column.is_(None))
+    clause: sa.ColumnElement[bool]
+    if op in comparisons:
+        clause = sa.false() if value is None else comparisons[op](value)
+    elif op == "in":
+        clause = column.in_([each for each in value if each is not None])
+        clause = sa.or_(clause, column.is_(None)) if None in value else clause
+    elif op == "eq":
+        clause = column == value
+    else:
+        clause = column.is_not(None) if value is None else sa.or_(column != value, column.is_(None))
+    return clause
 
 
 def _json_clause(element: Any, one: Condition) -> sa.ColumnElement[bool]:
     """A comparison inside a JSON column; a value of another type than the wanted one is unequal, and not comparable."""
-    if one.op == "in":
-        return sa.or_(sa.false(), *(_json_clause(element, Condition(one.field, "eq", each)) for each in one.value))
+    kind = _json_type(element)
     if one.op == "ne":
         return sa.not_(sa.func.coalesce(_json_clause(element, Condition(one.field, "eq", one.value)), sa.false()))
-    return sa.and_(_json_type(element, one.value), _compare(_json_cast(element, one.value), one.op, one.value))
+    if one.op not in ("eq", "in"):
+        comparable = isinstance(one.value, str | int | float) and not isinstance(one.value, bool)
+        read, names = _json_reading(element, one.value)
+        return sa.and_(kind.in_(names), _compare(read, one.op, one.value)) if comparable else sa.false()
+    clauses: list[sa.ColumnElement[bool]] = []
+    for values in _by_type(one.value if one.op == "in" else (one.value,)):
+        read, names = _json_reading(element, values[0])
+        clauses.append(kind.in_(names) if values[0] is None else sa.and_(kind.in_(names), read.in_(values)))
+    return sa.or_(sa.false(), *clauses)
 
 
-def _json_cast(element: Any, value: Any) -> Any:
+def _by_type(values: Sequence[Any]) -> list[list[Any]]:
+    """The values of a list, those apart that JSON keeps in different types."""
+    groups: dict[str, list[Any]] = {}
+    for value in values:
+        groups.setdefault("number" if type(value) in (int, float) else type(value).__name__, []).append(value)
+    return list(groups.values())
+
+
+def _json_reading(element: Any, value: Any) -> tuple[Any, tuple[str, ...]]:
+    """How an element is read to be compared with a value, and the JSON types that it must be of."""
+    if value is None:
+        return element, ("null",)
     if isinstance(value, bool):
-        return element.as_boolean()
-    return element.as_string() if isinstance(value, str) else element.as_float()
+        return element.as_boolean(), ("true", "false")
+    if isinstance(value, str):
+        return element.as_string(), ("text",)
+    return element.as_float(), ("integer", "real")
 
 
-def _json_type(element: Any, value: Any) -> sa.ColumnElement[bool]:
-    path = element.right.value
-    pointer = "$" + "".join(f'."{part}"' for part in path)
-    kind = sa.func.json_type(element.left, pointer)
-    names = (
-        ("true", "false") if isinstance(value, bool) else ("text",) if isinstance(value, str) else ("integer", "real")
-    )
-    return kind.in_(names)
+def _json_type(element: Any) -> sa.ColumnElement[str]:
+    """The type of an element; that of a missing one is "null"."""
+    pointer = "$" + "".join(f'."{part}"' for part in element.right.value)
+    return sa.func.coalesce(sa.func.json_type(element.left, pointer), "null")
 
 
 def _direction(table: sa.Table, name: str) -> Any:
@@ -285,23 +309,21 @@ def _after(table: sa.Table, order: Order, values: Sequence[Any]) -> sa.ColumnEle
     return sa.or_(*clauses)
 
 
-def _chunks(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(values), CHUNK):
-        yield values[start : start + CHUNK]
-
-
-def _narrowed(one: Condition, chunk: Sequence[Any]) -> Condition:
-    return Condition(one.field, "in", tuple(chunk), one.path)
-
-
 def _parts(where: Where) -> Iterator[Where]:
+    """The same conditions with at most CHUNK values in each list; no row meets two of the parts."""
     long = next((one for one in where if one.op == "in" and len(one.value) > CHUNK), None)
     if long is None:
         yield where
         return
-    for chunk in _chunks(long.value):
-        yield [*(one for one in where if one is not long), _narrowed(long, chunk)]
+    # True == 1 in Python, and is not in JSON.
+    values = list({(isinstance(value, bool), value): value for value in long.value}.values())
+    rest = [one for one in where if one is not long]
+    for start in range(0, len(values), CHUNK):
+        yield from _parts([*rest, Condition(long.field, "in", tuple(values[start : start + CHUNK]), long.path)])
 
 
-def _sortable(value: Any) -> Any:
-    return value if isinstance(value, datetime | int | float) else str(value)
+def _in_order(rows: list[Row], order: Order) -> list[Row]:
+    for name in reversed(order):
+        field = name.lstrip("-")
+        rows = sorted(rows, key=lambda row: (row[field] is not None, row[field]), reverse=name.startswith("-"))  # noqa: B023
+    return rows

@@ -22,9 +22,14 @@ def backup_file(database: Path, folder: Path) -> Path:
     if not database.is_file():
         raise SourceNotFound(f"there is no database {database}: nothing was backed up.")
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{database.stem}-{datetime.now(UTC).strftime(FORMAT)}{database.suffix or '.db'}"
+    target = folder / stamped(database)
     copy_database(database, target)
     return target
+
+
+def stamped(path: Path) -> str:
+    """The name of a copy made now."""
+    return f"{path.stem}-{datetime.now(UTC).strftime(FORMAT)}{path.suffix or '.db'}"
 
 
 def copy_database(source: Path, target: Path) -> None:
@@ -79,5 +84,9 @@ def copy_file(source: Path, folder: Path, name: str) -> Path | None:
     if not source.is_file():
         return None
     target = folder / name
-    shutil.copy2(source, target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    except OSError as error:
+        raise StorageError(f"{source} could not be copied to {target}: {error.strerror}.") from error
     return target

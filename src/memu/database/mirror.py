@@ -12,7 +12,7 @@ import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ import orjson
 
 from memu.backends.base import Condition, RecordStore, Transaction, equals
 from memu.backends.schema import CATEGORIES, ITEMS, META, RESOURCES, SCOPES
+from memu.database.backup import copy_file, stamped
 from memu.database.vectors import checked, claim, recorded, unknown
 from memu.errors import StorageFull, StorageReadOnly, VectorError
 
@@ -31,6 +32,8 @@ PATIENCE = 20
 LARGE = 64 * 1024 * 1024
 """A file above this many bytes is written at close, at a backup and on command only."""
 PAGE = 500
+GENERATION = "generation"
+"""The key that tells a mirror from a file that older code keeps itself."""
 
 
 class Mirror:
@@ -44,12 +47,9 @@ class Mirror:
     def opened(self, records: RecordStore) -> None:
         """Import an old installation's vectors, or bring a file that is not this store's present state up to date."""
         self._remove_leftovers()
-        head = self._generation()
-        if head is None and self.path.exists():
+        if self.path.exists() and self._generation() is None:
             self._adopt(records)
-        with records.reader() as transaction:
-            current, empty = generation(transaction), recorded(transaction) is None
-        self._dirty = head != current and not (empty and not self.path.exists())
+        self._dirty = self._stale(records)
         if self._dirty and not self._large():
             self._write(records)
 
@@ -60,9 +60,15 @@ class Mirror:
             self._write(records)
 
     def flush(self, records: RecordStore, *, always: bool = False) -> None:
-        """Write the file if anything changed since; `always` also when nothing did."""
-        if self._dirty or always:
+        """Write the file if it does not show the store's present state; `always` also when it does."""
+        if always or self._stale(records):
             self._write(records)
+
+    def _stale(self, records: RecordStore) -> bool:
+        """Whether the file shows another state; a store without vectors needs none."""
+        with records.reader() as transaction:
+            current, empty = generation(transaction), recorded(transaction) is None
+        return self._generation() != current and (self.path.exists() or not empty)
 
     def _large(self) -> bool:
         return self.path.exists() and self.path.stat().st_size > LARGE
@@ -82,52 +88,43 @@ class Mirror:
 
     def _write(self, records: RecordStore) -> None:
         started = time.monotonic()
-        with self._locked(), records.reader() as transaction, _replacing(self.path) as file:
+        with locked(self.path), records.reader() as transaction, replacing(self.path) as file:
             stamp = generation(transaction).encode()
             file.write(b'{"generation":"' + stamp + b'"')
             for name, table in COLLECTIONS:
-                file.write(b',\n"' + name.encode() + b'":{')
-                _write_collection(file, transaction, table)
-                file.write(b"}")
+                file.write(b",\n")
+                write_collection(file, name, _entries(transaction, table))
             file.write(b',"end":"' + stamp + b'"}\n')
         self._dirty = False
         finished = time.monotonic()
         self._not_before = finished + PATIENCE * (finished - started)
 
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process at a time writes the file."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.with_name(f".{self.path.name}.lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
     def _remove_leftovers(self) -> None:
         """Temporary files of a process that was killed while writing."""
         if not self.path.parent.is_dir():
             return
-        with self._locked():
+        with locked(self.path):
             for leftover in self.path.parent.glob(f".{self.path.name}.*.tmp"):
                 leftover.unlink(missing_ok=True)
 
-    def _adopt(self, records: RecordStore) -> int:
-        """Take the vectors of an old file into a database that has none; returns how many."""
-        with records.reader() as transaction:
-            if recorded(transaction) is not None:
-                return 0
+    def _adopt(self, records: RecordStore) -> None:
+        """Take the vectors of a file that older code kept itself into a database that has none."""
         try:
             held = orjson.loads(self.path.read_bytes())
         except (OSError, orjson.JSONDecodeError):
+            held = None
+        if not isinstance(held, dict):
             logger.warning("%s is damaged and will be written anew", self.path)
-            return 0
+            return
+        if GENERATION in held:
+            return
+        # Vectors that no row asks for are nowhere else, and the file is about to be written anew.
+        kept = copy_file(self.path, self.path.parent / "backups", stamped(self.path))
         with records.transaction() as transaction:
-            taken = sum(
-                _adopt_one(transaction, table, record_id, entry)
-                for name, table in COLLECTIONS
-                for record_id, entry in (held.get(name) or {}).items()
-            )
-        logger.info("%d vectors were imported from %s", taken, self.path)
-        return taken
+            taken = 0 if recorded(transaction) else sum(_adopt_collection(transaction, *each, held) for each in COLLECTIONS)
+        logger.warning(
+            "%d vectors of an unnamed model were imported from %s, which is kept as %s", taken, self.path, kept
+        )
 
 
 def generation(transaction: Transaction) -> str:
@@ -140,30 +137,36 @@ def generation(transaction: Transaction) -> str:
     return state.hexdigest()
 
 
-def _write_collection(file: IO[bytes], transaction: Transaction, table: str) -> None:
+def write_collection(file: IO[bytes], name: str, entries: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Write one collection of the documented shape, an entry a line, as entries come."""
+    file.write(orjson.dumps(name) + b":{")
+    comma = b"\n"
+    for record_id, entry in entries:
+        file.write(comma + orjson.dumps(record_id) + b":" + orjson.dumps(entry))
+        comma = b",\n"
+    file.write(b"}")
+
+
+def _entries(transaction: Transaction, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A table's embeddings with their owners, a page at a time."""
     text = "summary" if table == ITEMS else "caption" if table == RESOURCES else "name"
-    columns, after, comma = ("created_at", "id", "user_id", "agent_id", "embedding", text), None, b"\n"
+    order = ("created_at", "id", "user_id", "agent_id")
+    embedded, after = [Condition("embedding", "ne", None)], None
     while True:
-        rows = transaction.find(
-            table,
-            [Condition("embedding", "ne", None)],
-            order=("created_at", "id", "user_id", "agent_id"),
-            limit=PAGE,
-            after=after,
-            columns=columns,
-        )
+        columns = (*order, "embedding", text)
+        rows = transaction.find(table, embedded, order=order, limit=PAGE, after=after, columns=columns)
         for row in rows:
-            entry = {
-                "user_id": row["user_id"],
-                "agent_id": row["agent_id"],
-                "vector": row["embedding"],
-                "text": row[text],
-            }
-            file.write(comma + orjson.dumps(row["id"]) + b":" + orjson.dumps(entry))
-            comma = b",\n"
+            owner = {name: row[name] for name in ("user_id", "agent_id")}
+            yield row["id"], {**owner, "vector": row["embedding"], "text": row[text]}
         if len(rows) < PAGE:
             return
-        after = tuple(rows[-1][name] for name in ("created_at", "id", "user_id", "agent_id"))
+        after = tuple(rows[-1][name] for name in order)
+
+
+def _adopt_collection(transaction: Transaction, name: str, table: str, held: Mapping[str, Any]) -> int:
+    entries = held.get(name)
+    entries = entries.items() if isinstance(entries, dict) else ()
+    return sum(_adopt_one(transaction, table, record_id, entry) for record_id, entry in entries)
 
 
 def _adopt_one(transaction: Transaction, table: str, record_id: str, entry: Any) -> int:
@@ -180,7 +183,21 @@ def _adopt_one(transaction: Transaction, table: str, record_id: str, entry: Any)
 
 
 @contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time writes the file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with lock_of(path).open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def lock_of(path: Path) -> Path:
+    """The lock file beside a mirror."""
+    return path.with_name(f".{path.name}.lock")
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write a file beside `path`, and put it in its place when all of it is on disk."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

@@ -24,7 +24,7 @@ SHARE_OF_BEST = 0.55
 """A further category is assigned when it is at least so sure, as a share of the surest."""
 
 _COSINE_FLOOR = 0.08
-_COSINE_WEIGHT = 1.1
+_COSINE_WEIGHT = 1.0
 
 
 class RuleCategorizer:
@@ -92,11 +92,11 @@ def _by_form(item: ExtractedItem, reading: Reading, name: str) -> float:
     if name == "habits":
         return 0.65 if kind == "behavior" else 0.0
     if name == "knowledge":
-        return 0.65 if kind == "knowledge" else 0.15 if item.speaker is None else 0.0
+        return 0.65 if kind == "knowledge" else 0.3 if item.speaker is None else 0.0
     if kind == "event" and name == "goals":
         return 0.5 if is_coming(reading.core) else 0.0
     if kind == "event" and name == "experiences":
-        return 0.55 if is_past(reading.core) else 0.25
+        return 0.45 if is_past(reading.core) else 0.25
     return 0.0
 
 

@@ -1,5 +1,6 @@
 """What a sentence is made of, read once for all rules that ask."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from memu.extract.patterns import any_of, lazy
@@ -19,7 +20,8 @@ _OPENER = lazy(
     r"(?:,?\s+(?-i:[A-Z])\w+)?\s*[,!.…:;—–-]+|(?:and|but|so|oh|well|then|also|plus|you\s+know)\b,?)\s*"
 )
 _CALLED = lazy(r",\s+(?-i:[A-Z])\w+(?:\s+x+)?(?=[\s.!?…]*$)")
-_TRIMMINGS = lazy(rf"(?:{EMOJI}|[\s.!…,;:\"'”’»)(*_~–—-])+$")
+_TRIMMING = EMOJI[:-1] + r"\s.!…,;:\"'”’»)(*_~–—-]"
+_TRIMMINGS = lazy(rf"(?<!{_TRIMMING}){_TRIMMING}++$")
 _TAG = lazy(
     r",\s+(?:would\s+you\s+believe(?:\s+it)?|you\s+know|right|huh|eh|isn['’]?t\s+(?:it|he|she|that)|don['’]t\s+you\s+think|no|ok)"
     r"\s*\?+$"
@@ -27,6 +29,7 @@ _TAG = lazy(
 _TOKEN = lazy(r"[^\W\d_]+(?:-[^\W\d_]+)*|[£$€¥]?\d+(?:[.,:/]\d+)*[%°]?")
 _LATIN = lazy(r"[a-zà-ɏ]")
 _OTHER_SCRIPT = lazy(r"[^\W\d_a-zà-ɏ]")
+_FIRST_WORD = lazy(r"^\W*([^\W\d_]+)")
 _NAME = lazy(r"(?<=[^.!?:…\"“(\s]\s)(?-i:[A-Z][^\W\d_]*[a-zà-ɏ][^\W\d_]*)")
 
 
@@ -57,13 +60,17 @@ class Reading:
     foreign: bool
 
 
-def read_sentence(text: str) -> Reading:
-    """Read one sentence; works for any text and is linear in its length."""
+def read_sentence(text: str, *, names: Collection[str] = (), foreign: bool = False) -> Reading:
+    """Read one sentence; works for any text and is linear in its length.
+
+    `names` are words known to be names, which tell one at the beginning of a sentence; `foreign` says that the text
+    around is not English.
+    """
     core = strip_openers(text)
     core = _CALLED().sub("", core)
     tokens = tuple(found.casefold() for found in _TOKEN().findall(core))
     content = tuple(t for t in tokens if t not in FUNCTION and t not in LIGHT and t not in NUMBERS and not _is_figure(t))
-    names = [name for name in _NAME().findall(core) if name.casefold() not in FUNCTION]
+    capitals = [*_NAME().findall(core), *(name for name in _FIRST_WORD().findall(core) if name in names)]
     bare = _TRIMMINGS().sub("", text)
     return Reading(
         text=text,
@@ -71,10 +78,10 @@ def read_sentence(text: str) -> Reading:
         tokens=tokens,
         content=tuple(word for word in content if len(word) > 1),
         figures=sum(1 for token in tokens if _is_figure(token) or token in NUMBERS),
-        names=0 if core.isupper() else len(names),
+        names=0 if core.isupper() else sum(name.casefold() not in FUNCTION for name in capitals),
         question=bare.endswith(("?", "？", "؟")) and not _TAG().search(bare),
         finite=any(token in FINITE or (token.endswith("ed") and len(token) > 4) for token in tokens),
-        foreign=_is_foreign(text, tokens),
+        foreign=foreign or is_foreign(text),
     )
 
 
@@ -93,11 +100,15 @@ def _is_figure(token: str) -> bool:
     return token[0].isdigit() or token[0] in "£$€¥"
 
 
-def _is_foreign(text: str, tokens: tuple[str, ...]) -> bool:
-    """Whether the words are of another script, or hold function words of other languages and none of English."""
+def is_foreign(text: str) -> bool:
+    """Whether words are of another script, or hold more function words of other languages than of English."""
     others = len(_OTHER_SCRIPT().findall(text))
     if others > 1 and others * 2 > len(_LATIN().findall(text)):
         return True
-    english = sum(1 for token in tokens if token in FUNCTION or token in LIGHT)
-    foreign = sum(1 for token in tokens if token in FOREIGN)
-    return foreign > english
+    tokens = [found.casefold() for found in _TOKEN().findall(text)]
+    return sum(token in FOREIGN for token in tokens) > sum(token in FUNCTION or token in LIGHT for token in tokens)
+
+
+def names_in(text: str) -> set[str]:
+    """The words that are written with a capital inside sentences."""
+    return {name for name in _NAME().findall(text) if name.casefold() not in FUNCTION}

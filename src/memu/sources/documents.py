@@ -125,7 +125,7 @@ class _Scanner:
     def _line(self, start: int, end: int) -> None:
         quote = _QUOTE.match(self.text, start, end) if self.markdown else None
         if self.fence and (quote or not self.fence.quoted):
-            self._inside_fence(quote.end() if quote and self.fence.quoted else start, end)
+            self._inside_fence(self.fence, quote.end() if quote and self.fence.quoted else start, end)
             return
         self._close_fence()
         if quote and self.open and not self.open.quoted:
@@ -177,9 +177,8 @@ class _Scanner:
             self._extend(_Place(place.line, start, end, place.item, place.quoted))
         return True
 
-    def _inside_fence(self, start: int, end: int) -> None:
-        fence, words = self.fence, self.text[start:end]
-        assert fence is not None  # noqa: S101
+    def _inside_fence(self, fence: _Fence, start: int, end: int) -> None:
+        words = self.text[start:end]
         if fence.comment:
             if fence.close in words:
                 self.fence = None

@@ -52,10 +52,9 @@ def load(
         check_modality(modality)
     if messages is not None:
         return _from_messages(messages, modality)
-    if text is not None:
-        return _from_given_text(text, modality)
-    assert resource_url is not None  # noqa: S101
-    return _from_resource(resource_url, modality, settings)
+    if resource_url is not None:
+        return _from_resource(resource_url, modality, settings)
+    return _from_given_text(text, modality)
 
 
 def refuse_path(text: str) -> None:
@@ -80,7 +79,7 @@ def _from_messages(messages: Sequence[Mapping[str, Any]], modality: str | None) 
     return from_messages(messages)
 
 
-def _from_given_text(text: str, modality: str | None) -> Source:
+def _from_given_text(text: str | None, modality: str | None) -> Source:
     if not isinstance(text, str):
         raise InputError(f"the text is of type {type(text).__name__}: expected a string.")
     check_text(text, "the text", InputError)

@@ -10,6 +10,7 @@ from memu.errors import SourceInvalid
 from memu.sources.base import Message, Source
 from memu.sources.text import check_text
 
+_EXAMPLE = '[{"role": "user", "content": "I moved to Oslo."}]'
 _PART_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -161,6 +162,3 @@ class _Fields:
 
 def _kind(value: object) -> str:
     return type(value).__name__
-
-
-_EXAMPLE = '[{"role": "user", "content": "I moved to Oslo."}]'
