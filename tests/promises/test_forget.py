@@ -5,7 +5,6 @@ import json
 import sqlite3
 from pathlib import Path
 
-
 from memu.app import MemoryService
 
 from .conversations import chat

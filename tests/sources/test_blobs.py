@@ -307,6 +307,15 @@ class TestLinks:
         assert path.read_bytes() == DATA
         assert (outside / DIGEST).read_bytes() == b"mine"
 
+    def test_a_link_to_the_same_bytes_is_replaced_too(self, store: BlobStore, outside: Path) -> None:
+        target = outside / "same"
+        data = b"x" * len(str(target))  # the size that a link to it reports
+        target.write_bytes(data)
+        path = store.put(SCOPE, DIGEST, "", data)
+        path.unlink()
+        path.symlink_to(target)
+        assert not store.put(SCOPE, DIGEST, "", data).is_symlink()
+
     def test_links_below_go_and_their_targets_stay(self, store: BlobStore, outside: Path) -> None:
         folder = store.put(SCOPE, DIGEST, "", DATA).parent
         (folder / "file").symlink_to(outside / DIGEST)

@@ -37,8 +37,8 @@ class TestJson:
 
     def test_one_message_alone(self) -> None:
         assert told(load_conversation_text(json.dumps(MESSAGES[0]))) == TOLD[:1]
-        parts = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
-        assert told(load_conversation_text(json.dumps(parts))) == [("0", "user", "hi")]
+        parts = {"role": "assistant", "content": [{"type": "text", "text": "hi"}]}
+        assert told(load_conversation_text(json.dumps(parts))) == [("0", "assistant", "hi")]
 
     def test_the_text_is_the_transcript(self) -> None:
         assert load_conversation_text(json.dumps(MESSAGES)).text == "user: I moved to Oslo.\nAnn: Oh!\nWhen?"

@@ -1,5 +1,6 @@
 """The one transaction of `memorize`: everything that a source gave, or nothing."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from memu.app.compare import Plan, compare
 from memu.app.wiring import Parts
 from memu.backends.base import Condition, Row, equals
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
+from memu.database.forgetting import copies_of
 from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items
 from memu.database.unit import ScopedWriter
 from memu.extract.base import ExtractedItem
@@ -20,6 +22,12 @@ from memu.sources.hashing import digest
 
 if TYPE_CHECKING:
     from memu.app.memorize import Work
+
+
+logger = logging.getLogger("memu.app")
+
+ORPHAN_SECONDS = 3600
+"""A copy of this age that no resource names belongs to no call that is still running."""
 
 
 @dataclass(slots=True)
@@ -50,6 +58,7 @@ def write(
         _drop_copy(parts, scope, copy)
     elif writer.warning:
         written.warnings.append(writer.warning)
+    _sweep(parts, scope)
     return written
 
 
@@ -57,6 +66,17 @@ def _keep_copy(parts: Parts, scope: Scope, source: Source) -> Path | None:
     if parts.blobs is None or source.data is None:
         return None
     return parts.blobs.put(scope.folder(), digest(source.hashes[-1], str(len(source.data))), source.suffix, source.data)
+
+
+def _sweep(parts: Parts, scope: Scope) -> None:
+    """Once for each scope and process: remove copies that a killed call left behind and no resource names."""
+    store = parts.database.handle
+    if parts.blobs is None or scope in store.swept:
+        return
+    store.swept.add(scope)
+    named = {Path(path) for path in copies_of(store, scope)}
+    if removed := parts.blobs.sweep(scope.folder(), named, ORPHAN_SECONDS):
+        logger.info("removed %d copies that no resource names", len(removed))
 
 
 def _drop_copy(parts: Parts, scope: Scope, copy: Path | None) -> None:

@@ -51,13 +51,18 @@ def _condition(key: str, value: Any, known: Mapping[str, Field]) -> Condition:
     base, _, rest = name.partition(".")
     field = known[base]
     path = tuple(rest.split(".")) if rest else ()
-    if (field.kind is Kind.JSON) != bool(path) or not all(path):
+    if (field.kind is Kind.JSON) != bool(path) or not all(path) or any(map(unreachable, path)):
         raise FilterError(f"filter {key!r}: metadata is filtered by one of its keys, as metadata.key.")
     if op == "in":
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise FilterError(f"filter {key!r}: expected a list of values, got {type(value).__name__}.")
         return Condition(base, "in", tuple(_value(key, one, field.kind, op) for one in value), path)
     return Condition(base, op, _value(key, value, field.kind, op), path)
+
+
+def unreachable(key: str) -> bool:
+    """Whether servers write a key of a JSON object with escapes, so that a path could not name it."""
+    return any(letter in '"\\\x7f' or letter < " " for letter in key)
 
 
 def _split(key: str, known: Mapping[str, Field]) -> tuple[str, Operator]:

@@ -60,7 +60,7 @@ class SqlRecordStore(RecordStore):
 
     def validate(self) -> None:
         """Compare the tables of the database with the schema."""
-        with self.dialect.translated(), self.engine.connect() as connection:
+        with self._begin(writes=False) as connection:
             ledger.check_version(connection, self.migrations)
             inspector = sa.inspect(connection)
             existing = set(inspector.get_table_names())

@@ -121,7 +121,9 @@ class Mirror:
         # Vectors that no row asks for are nowhere else, and the file is about to be written anew.
         kept = copy_file(self.path, self.path.parent / "backups", stamped(self.path))
         with records.transaction() as transaction:
-            taken = 0 if recorded(transaction) else sum(_adopt_collection(transaction, *each, held) for each in COLLECTIONS)
+            taken = (
+                0 if recorded(transaction) else sum(_adopt_collection(transaction, *each, held) for each in COLLECTIONS)
+            )
         logger.warning(
             "%d vectors of an unnamed model were imported from %s, which is kept as %s", taken, self.path, kept
         )

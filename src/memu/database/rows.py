@@ -1,6 +1,7 @@
 """Operations on rows inside one unit of work, used by the repositories and by the service's transactions alike."""
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from memu.backends.base import Condition, Row, Where, equals
+from memu.backends.filters import unreachable
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES
 from memu.database.store import Store
 from memu.database.unit import ScopedWriter
@@ -56,15 +58,28 @@ def check_metadata(value: Any) -> dict[str, Any]:
         return {}
     if not isinstance(value, Mapping) or not all(isinstance(key, str) and key for key in value):
         raise InputError("metadata must be a mapping with strings as keys.")
-    if dotted := [key for key in value if "." in key or "__" in key or '"' in key]:
+    if odd := [key for key in value if "." in key or "__" in key or unreachable(key)]:
         raise InputError(
-            f'the metadata key {dotted[0]!r} holds ".", "__" or a quote, which filters use: choose another.'
+            f'the metadata key {odd[0]!r} holds ".", "__", a quote, a backslash or a control character, so that no '
+            "filter could name it: choose another."
         )
+    _check_storable(value)
     try:
         kept: dict[str, Any] = orjson.loads(orjson.dumps(dict(value)))
     except TypeError as error:
         raise InputError(f"metadata must be JSON (strings, numbers, booleans, lists, objects): {error}.") from None
     return kept
+
+
+def _check_storable(value: Any) -> None:
+    """Refuse what JSON or a server would drop or change without a word."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"metadata holds {value}: JSON has no such number; leave it out.")
+    if isinstance(value, str) and "\x00" in value:
+        raise InputError("metadata holds a NUL byte: expected plain text.")
+    inner = [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    for one in inner:
+        _check_storable(one)
 
 
 def item_defaults() -> dict[str, Any]:

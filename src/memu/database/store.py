@@ -34,6 +34,7 @@ class Store:
         self.indexes = IndexCache(index_budget)
         self.mirror = mirror
         self.users = 0
+        self.swept: set[Scope] = set()
         self._lock = threading.Lock()
         self._clock = utc_now()
         self._executor: ThreadPoolExecutor | None = None

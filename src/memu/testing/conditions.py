@@ -87,7 +87,7 @@ class ConditionTests(RecordSuite):
         survive()
 
     def test_keys_of_json_with_odd_names(self, records: RecordStore) -> None:
-        names = ["a b", "a'b", "a$b", "[0]", "é", "😀", "0", "#", "a\\b", "*", "%"]
+        names = ["a b", "a'b", "a$b", "[0]", "é", "😀", "0", "#", "*", "%"]
         put(records, *(thing(str(place), data={name: "hit"}) for place, name in enumerate(names)))
         for place, name in enumerate(names):
             rows = found(records, [Condition("data", "eq", "hit", (name,))])
