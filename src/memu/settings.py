@@ -79,6 +79,10 @@ class DatabaseConfig(Settings):
     vector_index: VectorIndexConfig | None = None
     mirror_path: Path | None = None
 
+    def __init__(self, **data: Any) -> None:
+        """Take either form; typed as such, because the fields name the nested one only."""
+        super().__init__(**data)
+
     @model_validator(mode="before")
     @classmethod
     def _flat_to_nested(cls, data: Any) -> Any:

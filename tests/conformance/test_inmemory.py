@@ -2,8 +2,8 @@
 
 from conformance.backends import InMemoryBackend
 
-from memu.testing import RecordStoreTests
+from memu.testing import BackendTests
 
 
-class TestInMemoryRecords(RecordStoreTests):
+class TestInMemory(BackendTests):
     backend_type = InMemoryBackend

@@ -2,8 +2,8 @@
 
 from conformance.backends import SQLiteBackend
 
-from memu.testing import RecordStoreTests
+from memu.testing import BackendTests
 
 
-class TestSQLiteRecords(RecordStoreTests):
+class TestSQLite(BackendTests):
     backend_type = SQLiteBackend

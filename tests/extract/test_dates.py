@@ -186,7 +186,8 @@ def test_a_naive_time_is_utc() -> None:
 
 @pytest.mark.parametrize("at", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)])
 @pytest.mark.parametrize(
-    "text", ["yesterday", "last year", "999 years ago", "in 999 years' time", "next decade", "on Friday", "last Christmas"]
+    "text",
+    ["yesterday", "last year", "999 years ago", "in 999 years' time", "next decade", "on Friday", "last Christmas"],
 )
 def test_the_ends_of_the_calendar_do_not_raise(text: str, at: datetime) -> None:
     resolve_date(text, at)
@@ -210,7 +211,18 @@ def test_any_text_is_survived(text: str) -> None:
 
 
 def test_a_long_line_takes_linear_work() -> None:
-    for unit in ("last ", "1 ", "9 June ", "the week before ", "on the 3", "(", "a couple of ", "2023-", "12 may ", "'s "):
+    for unit in (
+        "last ",
+        "1 ",
+        "9 June ",
+        "the week before ",
+        "on the 3",
+        "(",
+        "a couple of ",
+        "2023-",
+        "12 may ",
+        "'s ",
+    ):
         resolve_date((unit * (100_000 // len(unit)))[:100_000], WEDNESDAY)
 
 

@@ -19,9 +19,9 @@ def forget(parts: Parts, scope: Scope) -> dict[str, Any]:
 
 
 def find_backups(parts: Parts) -> list[Path]:
-    """Copies of the database that `backup_database` and upgrades left in the usual places; they are not searched."""
-    path = parts.database.handle.describe().get("path")
-    if path is None:
-        return []
-    database = Path(path)
-    return sorted((database.parent / "backups").glob(f"{database.stem}-*{database.suffix}"))
+    """Copies of database and mirror that backups and upgrades left in the usual places; they are not searched."""
+    store = parts.database.handle.describe()
+    files = [Path(path) for path in (store.get("path"), store.get("mirror")) if path]
+    return sorted(
+        copy for file in files for copy in (file.parent / "backups").glob(f"{file.stem}-*{file.suffix or '.db'}")
+    )

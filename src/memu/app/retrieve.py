@@ -13,7 +13,7 @@ from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES
 from memu.database.core import Database
 from memu.database.fields import FIELDS
 from memu.database.search import search
-from memu.database.vectors import Recorded
+from memu.database.vectors import Recorded, fits, mismatch
 from memu.recall.base import Hit, Query
 from memu.scope import Scope
 from memu.settings import TierConfig
@@ -56,10 +56,11 @@ async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32]
 
 def _why_not_dense(parts: Parts, held: Recorded | None, embedded: bool) -> str | None:
     if not embedded:
-        none = parts.embedder.settings.provider == "none"
-        return "embedding_config names no embedder" if none else "no model weights were found; see `memu doctor`"
+        return parts.embedder.why_none
     own = parts.embedder.recorded
-    if held and own and held.dimension != own.dimension:
+    if held and own and not fits(held, own):
+        if held.known:  # the store was moved to another embedder after this service was made
+            raise mismatch(held, own)
         return f"the store's vectors are {held.name}, {held.dimension} dimensions; `memu reembed` makes them anew"
     return None
 

@@ -69,6 +69,12 @@ class LocalEmbedder:
         return found
 
     @property
+    def why_none(self) -> str:
+        """Why there is no embedder, where there is none."""
+        wanted = self.settings.provider != "none"
+        return "no model weights were found; see `memu doctor`" if wanted else "embedding_config names no embedder"
+
+    @property
     def recorded(self) -> Recorded | None:
         """What a store records for the vectors made here."""
         embedder = self.get()

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from memu.errors import SourceNotFound, StorageCorrupt, StorageError, StorageFull
 
@@ -37,7 +38,7 @@ def copy_database(source: Path, target: Path) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with (
-            contextlib.closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=30)) as reading,
+            contextlib.closing(sqlite3.connect(f"file:{quote(str(source))}?mode=ro", uri=True, timeout=30)) as reading,
             contextlib.closing(sqlite3.connect(temporary)) as writing,
         ):
             reading.backup(writing)
@@ -55,7 +56,7 @@ def copy_database(source: Path, target: Path) -> None:
 def check_database(path: Path) -> None:
     """Make sure that a file is a sound SQLite database; StorageCorrupt otherwise."""
     try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
             verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.DatabaseError as error:
         raise StorageCorrupt(f"{path} is not a sound SQLite database: {error}.") from error

@@ -146,11 +146,9 @@ class Database:
 
     def close(self) -> None:
         """Let go of the store; it closes when nobody else uses it. Idempotent."""
-        from memu.database.registry import release
-
         if not self._released:
             self._released = True
-            release(self.handle)
+            self.handle.release()
 
 
 def _owner(user_id: str | None, agent_id: str | None) -> Mapping[str, str] | None:

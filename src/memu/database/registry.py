@@ -1,8 +1,10 @@
 """Opening stores: one per database and process, however many services and handles use it."""
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -47,8 +49,10 @@ def open_database(
         store = _open.get(key) if key else None
         if store is None:
             store = _new_store(records_of(), config, index_budget)
+            store.release = partial(release, store)
             if key:
                 _open[key] = store
+                atexit.register(store.finish)
         store.users += 1
     return Database(store, known_fields=fields)
 
@@ -61,7 +65,14 @@ def release(store: Store) -> None:
             return
         for key in [key for key, held in _open.items() if held is store]:
             del _open[key]
+    atexit.unregister(store.finish)
     store.close()
+
+
+def is_open(path: Path) -> bool:
+    """Whether this process has a database file open."""
+    with _lock:
+        return any(key[0] == path.resolve() for key in _open)
 
 
 def scope_fields(user_model: type[BaseModel] | None) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Searching one scope: its resident index is brought up to the scope's change counter, then asked."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def search(store: Store, scope: Scope, table: str, query: Query, where: Mapping[
         conditions = fields.conditions(table, where, reader)
         index = _fresh_index(store, reader, table)
     keep = (lambda values: matches(values, conditions)) if conditions else None
-    return index.search(Query(query.text, query.vector, keep, query.top_k, query.min_score))
+    return index.search(replace(query, keep=keep))
 
 
 def nearest(
@@ -45,8 +46,8 @@ def nearest(
         raise mismatch(held, unknown(len(numbers)))
     _, rest = fields.split_scope(where, store.scope_fields)
     unit = np.asarray(numbers, dtype=np.float32)
-    hits = search(store, scope, ITEMS, Query(vector=unit / np.linalg.norm(unit), top_k=top_k), rest)
-    return [(hit.id, hit.parts["dense"]) for hit in hits]
+    query = Query(vector=unit / np.linalg.norm(unit), top_k=top_k, context=False)
+    return [(hit.id, hit.score) for hit in search(store, scope, ITEMS, query, rest)]
 
 
 def _fresh_index(store: Store, reader: ScopedReader, table: str) -> ScopeIndex:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from memu.backends.schema import META
 from memu.database.mirror import Mirror
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, claim, recorded
-from memu.errors import ClosedError
+from memu.errors import ClosedError, MemuError
 from memu.models import utc_now
 from memu.recall.cache import IndexCache
 from memu.scope import Scope
@@ -27,13 +27,17 @@ THREADS = 4
 
 
 class Store:
-    """A record store with its search indexes, its mirror and its threads; closed when its last user lets go."""
+    """A record store with its search indexes, its mirror and its threads; closed when its last user lets go.
+
+    A user lets go by `release`, which whoever shares the store sets.
+    """
 
     def __init__(self, records: RecordStore, *, index_budget: int, mirror: Mirror | None = None) -> None:
         self.records = records
         self.indexes = IndexCache(index_budget)
         self.mirror = mirror
         self.users = 0
+        self.release: Callable[[], None] = self.close
         self.swept: set[Scope] = set()
         self._lock = threading.Lock()
         self._clock = utc_now()
@@ -133,6 +137,14 @@ class Store:
                 self.mirror.flush(self.records)
         finally:
             self.records.close()
+
+    def finish(self) -> None:
+        """At the end of a program that did not close its services: what closing would have written is written."""
+        try:
+            if self.mirror and not self._closed:
+                self.mirror.flush(self.records)
+        except (MemuError, OSError) as error:
+            logger.warning("%s", error)
 
     def _check_open(self) -> None:
         if self._closed:

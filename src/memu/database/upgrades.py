@@ -1,11 +1,14 @@
 """Bringing older stores up to date: our own earlier versions, and the layout that the user/agent documents describe."""
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -32,21 +35,26 @@ OLD_NAMES = {"resources": RESOURCES, "memory_items": ITEMS, "categories": CATEGO
 def back_up_old_layout(records: SqlRecordStore) -> Path | None:
     """Copy a database of the old layout into `backups` beside it, before it is upgraded; None when it is not one."""
     path = getattr(records.dialect, "path", None)
-    if path is None or not path.exists():
-        return None
-    with records.dialect.translated(), records.engine.connect() as connection:
-        old = is_old_layout(connection)
-    if not old:
+    if path is None or not path.is_file() or not is_old_file(path):
         return None
     kept = backup_file(path, path.parent / "backups")
     logger.info("%s has the layout of an older version: a backup is in %s", path, kept)
     return kept
 
 
-def is_old_layout(connection: Connection) -> bool:
-    """Whether the tables are those of the user/agent documents: no ledger, and categories in a table of that name."""
-    names = set(sa.inspect(connection).get_table_names())
-    return LEDGER.name not in names and {"resources", "memory_items", "categories"} <= names
+def is_old_layout(names: Iterable[str]) -> bool:
+    """Whether tables are those of the user/agent documents: no ledger, and categories in a table of that name."""
+    return LEDGER.name not in names and {"resources", "memory_items", "categories"} <= set(names)
+
+
+def is_old_file(path: Path) -> bool:
+    """Whether a database file has the layout of the user/agent documents; it is only read."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    except sqlite3.DatabaseError:
+        return False  # locked, damaged, or no database: opening it says which
+    return is_old_layout([name for (name,) in tables])
 
 
 @contextmanager
@@ -67,9 +75,11 @@ def adopt(connection: Connection, tables: Mapping[str, sa.Table]) -> Iterator[No
         _move_aside(connection, inspector, name)
     yield
     order = [name for today in tables for name, target in aside.items() if target == today]
+    connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
     for name in order:
         _copy(connection, ASIDE + name, tables[aside[name]], copy)
     if copy is _old_row:
+        _settle_orphans(connection, tables)
         _open_scopes(connection, tables)
     for name in reversed(order):
         connection.exec_driver_sql(f'DROP TABLE "{ASIDE}{name}"')
@@ -115,16 +125,16 @@ def _same_row(target: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _processed(column: sa.Column[Any], raw: Any) -> Any:
-    processor = column.type.dialect_impl(_SQLITE).result_processor(_SQLITE, None)
+    from sqlalchemy.dialects.sqlite import dialect
+
+    sqlite = dialect()
+    processor = column.type.dialect_impl(sqlite).result_processor(sqlite, None)
     return processor(raw) if processor and raw is not None else raw
 
 
 def _default(column: sa.Column[Any]) -> Any:
     default: Any = column.default
     return default.arg if default is not None and default.is_scalar else None
-
-
-_SQLITE = sa.create_engine("sqlite://").dialect
 
 
 def _old_row(target: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
@@ -146,6 +156,28 @@ def _old_row(target: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
 
 def _time(value: Any) -> datetime:
     return datetime.fromtimestamp(float(value or 0), UTC)
+
+
+def _settle_orphans(connection: Connection, tables: Mapping[str, sa.Table]) -> None:
+    """Rows that name rows which their owner does not hold: older code declared foreign keys and never enforced them."""
+    items, links = tables[ITEMS], tables[LINKS]
+    homeless = sa.and_(items.c.resource_id.is_not(None), ~_held(tables[RESOURCES], items, "resource_id"))
+    for user, agent, item, resource in connection.execute(
+        sa.select(items.c.user_id, items.c.agent_id, items.c.id, items.c.resource_id).where(homeless)
+    ).all():
+        same = (items.c.user_id == user) & (items.c.agent_id == agent) & (items.c.id == item)
+        kept = {"resource_id": None, "extra": {"origin_resource_id": resource}}
+        connection.execute(sa.update(items).where(same).values(kept))
+        logger.warning("item %s named the resource %s, which is not there: it is kept without it", item, resource)
+    whole = _held(items, links, "item_id") & _held(tables[CATEGORIES], links, "category_id")
+    if gone := connection.execute(sa.delete(links).where(~whole)).rowcount:
+        logger.warning("%d links of items or categories that are not there were left behind", gone)
+
+
+def _held(target: sa.Table, source: sa.Table, column: str) -> sa.ColumnElement[bool]:
+    """Whether the row that `source.column` names is there, with the same owner."""
+    owner = [target.c[name] == source.c[name] for name in CORE_FIELDS]
+    return sa.exists().where(target.c.id == source.c[column], *owner)
 
 
 def _open_scopes(connection: Connection, tables: Mapping[str, sa.Table]) -> None:

@@ -93,8 +93,8 @@ def _by_form(item: ExtractedItem, reading: Reading, name: str) -> float:
         return 0.65 if kind == "behavior" else 0.0
     if name == "knowledge":
         return 0.65 if kind == "knowledge" else 0.3 if item.speaker is None else 0.0
-    if kind == "event" and name == "goals":
-        return 0.5 if is_coming(reading.core) else 0.0
+    if name == "goals" and is_coming(reading.core):
+        return 0.5 if kind == "event" else 0.3
     if kind == "event" and name == "experiences":
         return 0.45 if is_past(reading.core) else 0.25
     return 0.0

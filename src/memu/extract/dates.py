@@ -13,9 +13,11 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache, partial
 from itertools import islice
 
-from memu.extract.dategrammar import MONTH, NUMBER, RULES, WEEKDAY, Moment, number, weekday_number
+from memu.extract.dategrammar import RULES
+from memu.extract.datereaders import count_from
+from memu.extract.dateterms import MONTH, NUMBER, ORDINAL, WEEKDAY, Moment, number, ordinal
 from memu.extract.patterns import lazy
-from memu.extract.periods import DAY, UNITS, Period, day, nearest_weekday
+from memu.extract.periods import DAY, Period, day
 
 logger = logging.getLogger("memu.extract.dates")
 
@@ -23,19 +25,23 @@ _MOST_EXPRESSIONS = 8
 _LANGUAGES = ["en", "de", "fr", "es", "it", "pt", "nl", "sv", "da", "fi", "pl", "ru", "uk", "tr", "zh", "ja", "ko"]
 
 _HINT = lazy(
-    rf"\b(?:ago|back|yesterday|today|tonight|tomorrow|last|next|this|past|coming|{WEEKDAY}|{MONTH}|week|weekend|weeks|months?"
-    r"|years?|days?|spring|summer|autumn|fall|winter|christmas|xmas|easter|thanksgiving|halloween|eve|new\s+year|midsummer"
+    rf"\b(?:ago|back|yesterday|today|tonight|tomorrow|last|next|this|past|coming|{WEEKDAY}|{MONTH}|weeks?"
+    rf"|weekends?|fortnight|months?|decades?"
+    r"|years?|days?|spring|summer|autumn|fall|winter|christmas|xmas|easter|thanksgiving|halloween|eve|new\s+year"
+    r"|midsummer"
     r"|valentine|boxing|(?:the|on)\s+\d{1,2}(?:st|nd|rd|th)|[2-9]0s|(?:19|20)\d\d(?:s|\b))|\d{1,4}[-./]\d{1,2}[-./]\d"
     r"|\d年|\d년"
 )
 _DAY = r"(?:3[01]|[12]\d|0?[1-9])(?:st|nd|rd|th)?"
 _RANGE = rf"(?:\s*(?:-|–|to|until|till|and|or)\s*(?:the\s+)?(?P<last>{_DAY}))?"
 _WRITTEN = lazy(
-    rf"(?<![\d.,:/-])(?:{WEEKDAY},?\s+)?(?:the\s+)?\b(?P<day>{_DAY}){_RANGE}\s+(?:of\s+)?(?P<month>{MONTH})\b"
+    rf"(?<![\d.,:/-])(?:\bon\s+)?(?:\b{WEEKDAY}\.?,?\s+)?(?:the\s+)?\b"
+    rf"(?P<day>{_DAY}|{ORDINAL}(?=\s+of\s)){_RANGE}\s+(?:of\s+)?(?P<month>{MONTH})\b"
     r"(?:\.?,?\s+(?P<year>(?:19|20)\d\d)\b)?"
 )
 _WRITTEN_US = lazy(
-    rf"(?:\b{WEEKDAY},?\s+)?\b(?P<month>{MONTH})\.?\s+(?:the\s+)?(?P<day>{_DAY})(?![\d:%]|\.\d|,\d{{3}}){_RANGE}(?!\d)"
+    rf"(?:\bon\s+)?(?:\b{WEEKDAY}\.?,?\s+)?\b(?P<month>{MONTH})\.?\s+(?:the\s+)?(?P<day>{_DAY})(?![\d:%]|\.\d"
+    rf"|,\d{{3}}){_RANGE}(?!\d)"
     r"(?:,?\s+(?P<year>(?:19|20)\d\d)\b)?"
 )
 _NUMERIC = lazy(
@@ -87,11 +93,13 @@ def resolve_date(text: str, said_at: datetime | None) -> When | None:
     moment = Moment(said_at or datetime(1, 1, 1, tzinfo=UTC), text)
     best: _Found | None = None
     for found in islice(_expressions(moment, known=said_at is not None), _MOST_EXPRESSIONS):
-        if best is None:
-            best = found
-        elif best.period.first <= found.period.first and found.period.last <= best.period.last:
+        if best is None or _holds(best.period, found.period):
             best = found
     return _when(best, moment) if best else None
+
+
+def _holds(outer: Period, inner: Period) -> bool:
+    return outer.first <= inner.first and inner.last <= outer.last
 
 
 def _when(found: _Found, moment: Moment) -> When | None:
@@ -108,7 +116,7 @@ Candidate = tuple[int, int, Callable[[], Period | None]]
 
 
 def _expressions(moment: Moment, *, known: bool) -> Iterator[_Found]:
-    """All expressions of the text that can be resolved, in order; none lies inside another, or inside a rejected one."""
+    """All expressions of the text that can be resolved, in order; none inside another or a rejected one."""
     candidates = list(_candidates(moment, known))
     if known:
         candidates += _anchored_candidates(moment, candidates)
@@ -159,15 +167,15 @@ def _anchored_candidates(moment: Moment, others: list[Candidate]) -> Iterator[Ca
 def _means_month(match: re.Match[str]) -> bool:
     """Whether "may 5" and "march 12" are dates and not verbs: they have a capital, a year, or an ordinal."""
     name = match["month"]
-    return name not in ("may", "march", "mar") or bool(match["year"]) or not match["day"][-1].isdigit()
+    return name not in ("may", "march", "mar") or bool(match["year"]) or not match["day"].isdigit()
 
 
 def _read_written(match: re.Match[str], moment: Moment) -> Period | None:
-    words = f"{match['day'].rstrip('stndrhSTNDRH')} {match['month']} {match['year'] or ''}".strip()
+    words = f"{ordinal(match['day'])} {match['month']} {match['year'] or ''}".strip()
     first = _library(words, moment.today, moment.tense(match) or "future", "DMY")
     if first is None or not match["last"]:
         return day(first) if first else None
-    last = first.replace(day=int(match["last"].rstrip("stndrhSTNDRH")))
+    last = first.replace(day=ordinal(match["last"]))
     return Period(first, last) if last >= first else day(first)
 
 
@@ -207,21 +215,5 @@ def _from_anchor(match: re.Match[str], read: Callable[[], Period | None]) -> Per
     anchor = _safely(read)
     if anchor is None:
         return None
-    unit, side = match["unit"].casefold(), match["side"].casefold()
-    step = {"before": -1, "after": 1, "of": 0}[side]
-    unit = "day" if unit in ("night", "morning", "evening") else unit
-    edge = anchor.last if step > 0 else anchor.first
-    if unit not in UNITS:
-        return None if step == 0 else day(nearest_weekday(edge, weekday_number(unit), step))
-    period, shift = UNITS[unit]
-    if step == 0:
-        return period(edge) if unit in ("week", "weekend") and not match["n"] else None
-    if unit == "week" and not match["n"]:
-        return Period(edge - 7 * DAY, edge - DAY) if step < 0 else Period(edge + DAY, edge + 7 * DAY)
-    count = int(number(match["n"] or "one"))
-    if match["n"] and unit in ("week", "month", "year"):
-        return day(shift(edge, step * count))
-    if unit == "weekend":
-        saturday = nearest_weekday(edge, 5, step)
-        return Period(saturday, saturday + DAY)
-    return period(shift(edge, step * count))
+    step = {"before": -1, "after": 1, "of": 0}[match["side"].casefold()]
+    return count_from(anchor, match["unit"].casefold(), step, int(number(match["n"])) if match["n"] else None)

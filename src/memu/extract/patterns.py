@@ -18,6 +18,21 @@ def words(text: str) -> frozenset[str]:
 
 
 def any_of(alternatives: str | Iterable[str]) -> str:
-    """A group that matches one of the alternatives, the longest first; in a string they stand apart by white space."""
+    """A group that matches one of the alternatives, which are patterns, the longest first.
+
+    In a string they stand apart by white space. An underscore is white space of the text, an apostrophe also the
+    curly one: "can't_stand look?s".
+    """
     parts = alternatives.split() if isinstance(alternatives, str) else alternatives
-    return f"(?:{'|'.join(sorted(parts, key=len, reverse=True))})"
+    readable = (part.replace("_", r"\s+").replace("'", "['’]") for part in parts)
+    return f"(?:{'|'.join(sorted(readable, key=len, reverse=True))})"
+
+
+def phrases(*alternatives: str) -> LazyPattern:
+    """A lazy pattern of whole words: any of the alternatives."""
+    return lazy(rf"\b(?:{'|'.join(alternatives)})\b")
+
+
+def start(*alternatives: str) -> LazyPattern:
+    """A lazy pattern for `match`: any of the alternatives, ending with a word."""
+    return lazy(rf"(?:{'|'.join(alternatives)})\b")

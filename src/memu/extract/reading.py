@@ -8,12 +8,12 @@ from memu.extract.sentences import EMOJI
 from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS
 
 _OPENERS = (
-    "oh ah aw+ wow whoa woah hey+ hi hiya hello yo dear yes yeah yep yup no nope nah ok okay alright right sure well so "
-    "anyway anyways um+ uh+ hm+ mm+ haha\\w* hehe\\w* lol ha ugh oops yay omg thanks thank\\s+you cheers sorry great cool "
-    "nice perfect awesome amazing brilliant excellent lovely wonderful good exactly absolutely totally definitely honestly "
-    "actually seriously congrats congratulations by\\s+the\\s+way btw also look listen you\\s+know i\\s+mean guess\\s+what "
-    "same\\s+here me\\s+too true indeed of\\s+course fair\\s+enough got\\s+it noted no\\s+worries no\\s+problem i\\s+know "
-    "good\\s+news bad\\s+news great\\s+news"
+    "oh ah aw+ wow whoa woah hey+ hi hiya hello yo dear yes yeah yep yup no nope nah ok okay alright right sure well "
+    "so anyway anyways um+ uh+ hm+ mm+ haha\\w* hehe\\w* lol ha ugh oops yay omg thanks thank\\s+you cheers sorry "
+    "great cool nice perfect awesome amazing brilliant excellent lovely wonderful good exactly absolutely totally "
+    "definitely honestly actually seriously congrats congratulations by\\s+the\\s+way btw also look listen "
+    "you\\s+know i\\s+mean guess\\s+what same\\s+here me\\s+too true indeed of\\s+course fair\\s+enough got\\s+it "
+    "noted no\\s+worries no\\s+problem i\\s+know good\\s+news bad\\s+news great\\s+news"
 )
 _OPENER = lazy(
     rf"\s*(?:{any_of(_OPENERS)}(?:\s+(?:so\s+much|a\s+lot|again|very\s+much|man|dude|mate))?"
@@ -23,12 +23,14 @@ _CALLED = lazy(r",\s+(?-i:[A-Z])\w+(?:\s+x+)?(?=[\s.!?…]*$)")
 _TRIMMING = EMOJI[:-1] + r"\s.!…,;:\"'”’»)(*_~–—-]"
 _TRIMMINGS = lazy(rf"(?<!{_TRIMMING}){_TRIMMING}++$")
 _TAG = lazy(
-    r",\s+(?:would\s+you\s+believe(?:\s+it)?|you\s+know|right|huh|eh|isn['’]?t\s+(?:it|he|she|that)|don['’]t\s+you\s+think|no|ok)"
+    r",\s+(?:would\s+you\s+believe(?:\s+it)?|you\s+know|right|huh|eh|isn['’]?t\s+(?:it|he|she|that)"
+    r"|don['’]t\s+you\s+think|no|ok)"
     r"\s*\?+$"
 )
 _TOKEN = lazy(r"[^\W\d_]+(?:-[^\W\d_]+)*|[£$€¥]?\d+(?:[.,:/]\d+)*[%°]?")
 _LATIN = lazy(r"[a-zà-ɏ]")
 _OTHER_SCRIPT = lazy(r"[^\W\d_a-zà-ɏ]")
+_NAME_VERB = lazy(r"\W*(?:(?-i:[A-Z][a-zà-ɏ]+)|(?:my|our|his|her|their|the)\s+\w+)\s+(?-i:[a-z]{2,}[^s\W]s)\b")
 _FIRST_WORD = lazy(r"^\W*([^\W\d_]+)")
 _NAME = lazy(r"(?<=[^.!?:…\"“(\s]\s)(?-i:[A-Z][^\W\d_]*[a-zà-ɏ][^\W\d_]*)")
 
@@ -69,7 +71,9 @@ def read_sentence(text: str, *, names: Collection[str] = (), foreign: bool = Fal
     core = strip_openers(text)
     core = _CALLED().sub("", core)
     tokens = tuple(found.casefold() for found in _TOKEN().findall(core))
-    content = tuple(t for t in tokens if t not in FUNCTION and t not in LIGHT and t not in NUMBERS and not _is_figure(t))
+    content = tuple(
+        t for t in tokens if t not in FUNCTION and t not in LIGHT and t not in NUMBERS and not _is_figure(t)
+    )
     capitals = [*_NAME().findall(core), *(name for name in _FIRST_WORD().findall(core) if name in names)]
     bare = _TRIMMINGS().sub("", text)
     return Reading(
@@ -80,7 +84,7 @@ def read_sentence(text: str, *, names: Collection[str] = (), foreign: bool = Fal
         figures=sum(1 for token in tokens if _is_figure(token) or token in NUMBERS),
         names=0 if core.isupper() else sum(name.casefold() not in FUNCTION for name in capitals),
         question=bare.endswith(("?", "？", "؟")) and not _TAG().search(bare),
-        finite=any(token in FINITE or (token.endswith("ed") and len(token) > 4) for token in tokens),
+        finite=any(token in FINITE or _is_past(token) for token in tokens) or bool(_NAME_VERB().match(core)),
         foreign=foreign or is_foreign(text),
     )
 
@@ -94,6 +98,10 @@ def strip_openers(text: str) -> str:
             break
         position = match.end()
     return text[position:]
+
+
+def _is_past(token: str) -> bool:
+    return len(token) > 3 and token.endswith("ed") and not token.endswith("eed")
 
 
 def _is_figure(token: str) -> bool:

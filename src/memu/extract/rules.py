@@ -11,9 +11,9 @@ from functools import cached_property
 from memu.extract.base import ExtractedItem, Extraction
 from memu.extract.dates import resolve_date
 from memu.extract.patterns import lazy, words
-from memu.extract.reading import Reading, is_foreign, names_in, read_sentence
-from memu.extract.sentences import LONGEST, split_sentences
-from memu.extract.smalltalk import ENOUGH, is_empty, is_formula, weight
+from memu.extract.reading import Reading, is_foreign, names_in, read_sentence, strip_openers
+from memu.extract.sentences import LONGEST, Span, split_sentences
+from memu.extract.smalltalk import is_empty, is_small_talk
 from memu.extract.summaries import choose_caption
 from memu.extract.types import Voice, memory_type
 from memu.models import MEMORY_TYPES
@@ -28,7 +28,7 @@ SAMPLE = 20_000
 _ASSISTANTS = words("assistant system tool function developer ai bot chatbot")
 _FRAGMENT_WORDS = 6
 _FENCED = lazy(r"\s*(?:```|~~~)")
-_LAST_LINE_FENCE = lazy(r"[ \t>]*(?:```|~~~)[^\n]*\n[ \t>]*\Z")
+_FENCE_ABOVE = lazy(r"(?:^|\n)[ \t>]*(?:```|~~~)[^\n`]*\n[ \t>]*\Z")
 _ASKS_FOR = lazy(r"\b(?:where|when|who|whose|which|what|how\s+(?:many|much|long|old|often|far))\b")
 _ASIDE = lazy(r"(?:what|how)\s+about|what['’]?s\s+(?:up|new)")
 _OF_ONESELF = lazy(r"\b(?:i|i['’]m|my|me|mine)\b")
@@ -36,12 +36,24 @@ _OF_ONESELF = lazy(r"\b(?:i|i['’]m|my|me|mine)\b")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of a message: where it stands in the source's text, and its reading (None for code)."""
+    """A sentence of a message: where it stands in the source's text, and its reading (None for code).
+
+    `question` is the one that a fragment answers.
+    """
 
     start: int
     end: int
     reading: Reading | None
-    question: Message | None = None
+    question: "Question | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The last question of a message, and whether it asks for a fact: where, when, who, what, how many."""
+
+    message: Message
+    text: str
+    asks_for_fact: bool
 
 
 class RuleExtractor:
@@ -76,7 +88,7 @@ class _SourceReader:
         return frozenset(names_in(self.source.text) - speakers)
 
     @cached_property
-    def _to_assistant(self) -> bool:
+    def _with_assistant(self) -> bool:
         return any(_is_assistant(message) for message in self.source.messages)
 
     def items(self, position: int) -> Iterator[ExtractedItem]:
@@ -86,33 +98,97 @@ class _SourceReader:
             yield self._item(sentence, message)
 
     def _kept(self, position: int, message: Message) -> list[Sentence]:
-        sentences = self._sentences(message)
-        if message.speaker is None:
-            return [sentence for sentence in sentences if sentence.reading is None or not is_empty(sentence.reading)]
-        asked = self._question_before(position)
+        """The sentences of a message that are worth an item; a fragment joins the one before it."""
         kept: list[Sentence] = []
-        before: Sentence | None = None
-        for sentence in sentences:
-            if self._worth(sentence, message, asked if not kept else None):
-                if kept and before is kept[-1] and _is_fragment(sentence.reading):
-                    kept[-1] = replace(kept[-1], end=sentence.end)
-                    before = kept[-1]
-                    continue
-                answers = asked and not kept and _is_fragment(sentence.reading)
-                kept.append(replace(sentence, question=asked) if answers else sentence)
-                before = kept[-1]
+        last = -1
+        asked = self._question_before(position) if message.speaker else None
+        for index, sentence in enumerate(self._sentences(message)):
+            if not self._worth(sentence.reading, message, None if kept else asked):
+                continue
+            fragment = message.speaker is not None and _is_fragment(sentence.reading)
+            if fragment and kept and last == index - 1:
+                kept[-1] = replace(kept[-1], end=sentence.end)
             else:
-                before = sentence
+                kept.append(replace(sentence, question=asked if fragment and not kept else None))
+            last = index
         return kept
 
+    def _worth(self, reading: Reading | None, message: Message, asked: Question | None) -> bool:
+        if reading is None:
+            return True
+        if message.speaker is None:
+            return not is_empty(reading)
+        return not is_small_talk(
+            reading, with_assistant=self._with_assistant, answers=asked is not None and asked.asks_for_fact
+        )
+
     def _sentences(self, message: Message) -> list[Sentence]:
-        text = self.source.content(message)
         if message.speaker is None and _is_code_block(self.source.text, message.start):
             return [Sentence(message.start, message.end, None)]
-        sentences = []
-        for span in split_sentences(text):
-            words_of = text[span.start : span.end]
-            code = _FENCED().match(words_of) or len(words_of) > LONGEST
-            reading = None if code else read_sentence(words_of, names=self._names, foreign=self._foreign)
-            sentences.append(Sentence(message.start + span.start, message.start + span.end, reading))
-        return sentences
+        return [self._sentence(message.start + span.start, message.start + span.end) for span in self._spans(message)]
+
+    def _spans(self, message: Message) -> list[Span]:
+        return split_sentences(self.source.content(message))
+
+    def _sentence(self, start: int, end: int) -> Sentence:
+        text = self.source.text[start:end]
+        if end - start > LONGEST or _FENCED().match(text):
+            return Sentence(start, end, None)
+        return Sentence(start, end, read_sentence(text, names=self._names, foreign=self._foreign))
+
+    def _question_before(self, position: int) -> Question | None:
+        """The question with which the message before ends, when somebody else wrote it."""
+        if position == 0:
+            return None
+        message, before = self.source.messages[position], self.source.messages[position - 1]
+        if before.speaker in (None, message.speaker):
+            return None
+        spans = self._spans(before)[-1:]
+        text = "".join(self.source.content(before)[span.start : span.end] for span in spans)
+        if not text or len(text) > LONGEST or not read_sentence(text).question:
+            return None
+        core = strip_openers(text)
+        return Question(before, text, bool(_ASKS_FOR().match(core)) and not _ASIDE().match(core))
+
+    def _item(self, sentence: Sentence, message: Message) -> ExtractedItem:
+        text, asked = self.source.text[sentence.start : sentence.end], sentence.question
+        summary = f"{asked.text} {text}" if asked else text
+        when = resolve_date(summary, message.at) if sentence.reading else None
+        return ExtractedItem(
+            summary=summary,
+            memory_type=self._type(sentence.reading, message, dated=when is not None),
+            message_ids=(asked.message.id, message.id) if asked else (message.id,),
+            start=sentence.start,
+            end=sentence.end,
+            speaker=message.speaker,
+            said_at=message.at,
+            happened_at=when.start if when else None,
+            heading=message.heading,
+            note=ANSWER_NOTE if asked else None,
+        )
+
+    def _type(self, reading: Reading | None, message: Message, *, dated: bool) -> str:
+        if reading is None:
+            return "knowledge" if not self.allowed or "knowledge" in self.allowed else self.allowed[0]
+        return memory_type(reading, voice=_voice(reading, message), dated=dated, allowed=self.allowed)
+
+
+def _is_assistant(message: Message) -> bool:
+    return (message.role or message.speaker or "").casefold() in _ASSISTANTS
+
+
+def _voice(reading: Reading, message: Message) -> Voice:
+    """Who speaks; a text without a speaker that says "I" is a person's."""
+    if message.speaker is None:
+        return "person" if _OF_ONESELF().search(reading.text) else "document"
+    return "assistant" if _is_assistant(message) else "person"
+
+
+def _is_fragment(reading: Reading | None) -> bool:
+    """Whether words make sense only with those before them: a few, without a subject or a verb."""
+    return reading is not None and not reading.foreign and not reading.finite and len(reading.tokens) <= _FRAGMENT_WORDS
+
+
+def _is_code_block(text: str, start: int) -> bool:
+    """Whether a block of a document stands in a fence, which is not part of it."""
+    return bool(_FENCE_ABOVE().search(text, max(0, start - 200), start))

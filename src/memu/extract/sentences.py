@@ -31,23 +31,25 @@ _SOFT_CUT = lazy(r"[,;:、，；][ \t]?|\s")
 _LINE_ENDS = (".", "!", "?", "…", ":", "。", "！", "？")
 
 _NEVER_LAST = words(
-    "dr mr mrs ms mx prof gen col capt lt sgt rep sen gov hon rev fr st mt e.g eg i.e ie vs cf viz approx ca dept est ext "
-    "tel messrs mme mlle resp incl excl"
+    "dr mr mrs ms mx prof gen col capt lt sgt rep sen gov hon rev fr st mt e.g eg i.e ie vs cf viz approx ca dept est "
+    "ext tel messrs mme mlle resp incl excl"
 )
 _LAST_BEFORE_CAPITAL = words(
-    "a.m p.m etc inc ltd co corp llc jr sr al ave blvd rd ft hr hrs min max lb lbs oz ph.d b.a m.a m.d b.sc m.sc b.c a.d"
+    "a.m p.m etc inc ltd co corp llc jr sr al ave blvd rd ft hr hrs min max lb lbs oz ph.d b.a m.a m.d b.sc m.sc "
+    "b.c a.d"
 )
 _LAST_BEFORE_NUMBER = words("no nos fig figs eq art sec ch vol p pp v")
 _LAST_BEFORE_STARTER = words(
-    "u.s u.k u.n e.u d.c l.a n.y u.s.a jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs "
-    "fri sat sun"
+    "u.s u.k u.n e.u d.c l.a n.y u.s.a jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur "
+    "thurs fri sat sun"
 )
 _STARTERS = words(
-    "i i'm i've i'll i'd it it's its he he's she she's we we're we've we'll they they're you you're my our his her their "
-    "your the a an this that that's these those there there's here and but so or because then now also when while after "
-    "before since if as in on at for with from by to of what who where why how which is are was were do does did have "
-    "has had can could will would should not no yes yeah ok okay well oh wow thanks thank please just maybe perhaps "
-    "another some all every each both most many last next today tomorrow yesterday once let's let still even everyone"
+    "i i'm i've i'll i'd it it's its he he's she she's we we're we've we'll they they're you you're my our his her "
+    "their your the a an this that that's these those there there's here and but so or because then now also when "
+    "while after before since if as in on at for with from by to of what who where why how which is are was were do "
+    "does did have has had can could will would should not no yes yeah ok okay well oh wow thanks thank please just "
+    "maybe perhaps another some all every each both most many last next today tomorrow yesterday once let's let still "
+    "even everyone"
 )
 
 

@@ -7,22 +7,24 @@ from memu.extract.patterns import any_of, lazy
 Tense = Literal["past", "future"]
 
 _IRREGULAR = (
-    "was were had did went got saw met took made came bought ate ran won lost gave told said found felt left began drove "
-    "flew spent broke brought caught chose fell forgot grew heard held kept knew led learnt paid rode sang sat sent slept "
-    "sold spoke stood swam taught thought threw understood woke wore wrote became built been done gone seen taken given "
-    "written driven wasn't weren't hadn't didn't couldn't hit hurt"
+    "was were had did went got saw met took made came bought ate ran won lost gave told said found felt left began "
+    "drove flew spent broke brought caught chose fell forgot grew heard held kept knew led learnt paid rode sang "
+    "(?-i:sat) sent slept sold spoke stood swam taught thought threw understood woke wore wrote became built been "
+    "done gone seen taken given written driven quit wasn't weren't hadn't didn't couldn't hit hurt"
 )
 _NOT_PAST = (
     "need feed speed seed weed bed red embed indeed exceed proceed succeed excited scheduled supposed planned booked "
-    "interested invited tired married worried used hundred allowed based limited signed registered enrolled entered arranged"
+    "interested invited tired married worried used hundred allowed based limited signed registered enrolled entered "
+    "arranged"
 )
 _LOOKING_AHEAD = (
-    "plan plans planning planned scheduled booked supposed hope hoping want wants need needs have has aim intend excited "
-    "thinking ready looking\\s+forward can['’]t\\s+wait signed\\s+up registered enrolled entered arranged tickets?"
+    "plan plans planning planned scheduled booked supposed hope hoping want wants need needs have has aim intend "
+    "excited thinking ready looking\\s+forward can['’]t\\s+wait signed\\s+up registered enrolled entered arranged "
+    "tickets?"
 )
 _PRESENT = (
-    "is are be can could may might would must should starts? begins? opens? leaves? arrives? ends? closes? takes\\s+place "
-    "i['’]d we['’]d"
+    "go goes leave fly move meet see return start open end arrive is are be can could may might would must should "
+    "starts? begins? opens? leaves? arrives? ends? closes? takes\\s+place i['’]d we['’]d"
 )
 _MARKER = lazy(
     r"(?P<planned>\b(?:was|were|had)\s+(?:going|planning|supposed|hoping)\s+to\b)"
@@ -37,7 +39,8 @@ _MARKER = lazy(
 def tense_near(text: str, position: int, *, reach: int = 160, sure: bool = False) -> Tense | None:
     """The tense of the verb nearest to `position`, at most `reach` characters away; None without any.
 
-    The present counts as future ("The exam is on Friday"), but only where no other verb is near; with `sure` it does not count at all.
+    The present counts as future ("The exam is on Friday"), but only where no other verb is near; with `sure` it does
+    not count at all.
     """
     nearest: dict[str, int] = {}
     for match in _MARKER().finditer(text, max(0, position - reach), position + reach):

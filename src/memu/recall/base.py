@@ -37,7 +37,8 @@ class Query:
 
     `keep` is asked with an entry's `fields` and says whether it may be returned; filters apply before the cut, so if k
     entries pass, k come back: those without any evidence last, by id. With `min_score` only those with evidence and at
-    least that score come back.
+    least that score come back. Without `context` an entry is ranked by its own words and vector alone, whatever its
+    neighbours say and whoever is named.
     """
 
     text: str = ""
@@ -45,6 +46,7 @@ class Query:
     keep: Callable[[Mapping[str, Any]], bool] | None = None
     top_k: int = 5
     min_score: float | None = None
+    context: bool = True
 
 
 @dataclass(frozen=True, slots=True)

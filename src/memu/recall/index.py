@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,8 @@ class ScopeIndex:
         with self._lock:
             table = self._table
             evidence = table.evidence(terms, vector)
-            ranking = fuse(evidence, table.weights)
+            weights = table.weights if query.context else replace(table.weights, context=0.0, speaker=0.0)
+            ranking = fuse(evidence, weights)
             slots = _select(table, np.where(table.live, ranking.scores, np.float32(-1)), query)
             hits = [Hit(table.ids[slot], round(float(ranking.scores[slot]), 6), ranking.parts(slot)) for slot in slots]
             return Hits(hits, _signals(table, query, evidence))

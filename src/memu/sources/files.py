@@ -34,6 +34,12 @@ def read_local(path: str | os.PathLike[str], limits: BlobConfig) -> LocalFile:
         SourceInvalid: empty, not UTF-8 (nor UTF-16 with a byte order mark), or with a NUL byte.
         SourceError: larger than `limits.max_bytes`, or the disk failed.
     """
+    resolved, data = read_bytes(path, limits)
+    return LocalFile(resolved, data, decode(data, _shown(path)))
+
+
+def read_bytes(path: str | os.PathLike[str], limits: BlobConfig) -> tuple[Path, bytes]:
+    """Read any file as `read_local` does, without taking its bytes for text."""
     given = _shown(path)
     try:
         resolved = _resolve(path, given)
@@ -45,7 +51,7 @@ def read_local(path: str | os.PathLike[str], limits: BlobConfig) -> LocalFile:
         raise _translated(fault, given) from None
     if not data:
         raise SourceInvalid(f"{given} is empty: expected text.")
-    return LocalFile(resolved, data, decode(data, given))
+    return resolved, data
 
 
 def _shown(path: str | os.PathLike[str]) -> str:

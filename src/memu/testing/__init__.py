@@ -2,6 +2,8 @@
 
 from memu.testing.backend import ALICE, BOB, Backend, Rows, Suite
 from memu.testing.conditions import ConditionTests
+from memu.testing.listing import ListTests
+from memu.testing.memorizing import MemorizeTests
 from memu.testing.requirements import require, required
 from memu.testing.rows import RowTests
 from memu.testing.transactions import TransactionTests
@@ -11,4 +13,8 @@ class RecordStoreTests(RowTests, ConditionTests, TransactionTests):
     """The contract of the record store."""
 
 
-__all__ = ["ALICE", "BOB", "Backend", "RecordStoreTests", "Rows", "Suite", "require", "required"]
+class BackendTests(RecordStoreTests, MemorizeTests, ListTests):
+    """Everything that a backend keeps to."""
+
+
+__all__ = ["ALICE", "BOB", "Backend", "BackendTests", "RecordStoreTests", "Rows", "Suite", "require", "required"]

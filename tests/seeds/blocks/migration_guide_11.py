@@ -1,0 +1,5 @@
+import sqlite3
+
+conn = sqlite3.connect("./data/memu.db")
+conn.execute("PRAGMA journal_mode=WAL")
+conn.close()

@@ -1,0 +1,9 @@
+service = MemoryService(
+    llm_profiles={"default": {"api_key": "your-api-key"}},
+    database_config={
+        "metadata_store": {
+            "provider": "sqlite",
+            "dsn": "sqlite:///:memory:",
+        },
+    },
+)

@@ -1,0 +1,5 @@
+# New code (recommended)
+service = MemoryService(
+    user_id="user123",
+    agent_id="assistant_v1",
+)

@@ -1,0 +1,33 @@
+"""The blocks kept here are those of the documents, and each has a test of its own."""
+
+import importlib
+
+import pytest
+
+from .harness import EDITS, PAGES, SEEDS, names, seed_blocks, source
+
+TESTS = ("test_sqlite_page", "test_user_agent_page", "test_migration_guide_page")
+COUNTS = {"sqlite": 6, "user_agent": 11, "migration_guide": 16}
+
+
+def test_no_block_is_missing() -> None:
+    assert {page: sum(name.rpartition("_")[0] == page for name in names()) for page in PAGES} == COUNTS
+
+
+def test_every_block_has_a_test() -> None:
+    tests = {name for module in TESTS for name in dir(importlib.import_module(f"{__package__}.{module}"))}
+    covered = {name for name in names() if any(test.startswith(f"test_{name}_") for test in tests)}
+    assert covered == set(names())
+
+
+def test_every_edit_applies() -> None:
+    assert set(EDITS) <= set(names())
+    for name in EDITS:
+        source(name)
+
+
+@pytest.mark.skipif(not SEEDS.is_dir(), reason="the documents are not beside the project here")
+def test_blocks_are_those_of_the_documents() -> None:
+    from .harness import BLOCKS
+
+    assert dict(seed_blocks()) == {name: (BLOCKS / f"{name}.py").read_text(encoding="utf-8") for name in names()}

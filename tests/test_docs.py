@@ -1,0 +1,215 @@
+"""The documentation runs: every Python and shell block of every page, and every link inside the project leads on.
+
+The blocks of one page run in order, in a folder of its own that holds the examples; the Python ones share their names.
+A block that cannot run has `<!-- not run: reason -->` on the line before it; a test prints how many there are. A
+block with `<!-- printed -->` before it is what the block before that printed.
+"""
+
+import ast
+import asyncio
+import contextlib
+import inspect
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+RUN = {"python", "bash"}
+FORBIDDEN = {"py", "python3", "sh", "shell", "zsh", "pycon"}
+"""Other names for what runs, under which a block would quietly not be run; `text` and `console` show output."""
+
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>[\w+-]*)[^\n`]*$")
+EXEMPT = re.compile(r"<!-- not run: (?P<reason>.*\S.*) -->")
+PRINTED = "<!-- printed -->"
+SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text, and the line of the page on which the text begins."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+    exempt: str | None
+    printed: bool = False
+
+    @property
+    def place(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The fenced blocks of a page, in order."""
+    lines = iter(enumerate(page.read_text(encoding="utf-8").splitlines(), 1))
+    before = ""
+    for number, line in lines:
+        fence = FENCE.match(line)
+        if not fence:
+            before = line if line.strip() else before
+            continue
+        indent, body = fence["indent"], list[str]()
+        for _, inner in lines:
+            if inner.strip() == "```":
+                break
+            body.append(inner.removeprefix(indent))
+        reason = EXEMPT.search(before)
+        text, why = "\n".join(body) + "\n", reason["reason"] if reason else None
+        yield Block(page, number + 1, fence["language"], text, why, before.strip() == PRINTED)
+        before = ""
+
+
+def runnable(page: Path) -> list[Block]:
+    return [block for block in blocks(page) if (block.language in RUN or block.printed) and not block.exempt]
+
+
+class Session:
+    """One page's reader: a folder, one Python namespace, one event loop, and a shell beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names: dict[str, Any] = {"__name__": "__main__"}
+        self.runner = asyncio.Runner()
+        self.printed = ""
+
+    def run(self, block: Block) -> None:
+        """Run one block; its own error, or that of the shell, fails the test."""
+        if block.printed:
+            assert self.printed == block.text, block.place
+        elif block.language == "python":
+            self.run_python(block)
+        else:
+            self.run_bash(block)
+
+    def run_python(self, block: Block) -> None:
+        """Run Python as an interactive session would: `await` works at the top level."""
+        text = "\n" * (block.line - 1) + block.text
+        code = compile(text, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        with contextlib.redirect_stdout(io.StringIO()) as output:
+            if code.co_flags & inspect.CO_COROUTINE:
+                self.runner.run(eval(code, self.names))
+            else:
+                exec(code, self.names)
+        self.printed = output.getvalue()
+
+    def run_bash(self, block: Block) -> None:
+        """Run shell commands; the project's own commands come first on the path."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block.text],
+            cwd=self.folder,
+            env={**os.environ, "PATH": path, "HOME": str(self.folder)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            pytest.fail(f"{block.place}: exit code {done.returncode}\n{done.stdout}{done.stderr}", pytrace=False)
+        self.printed = done.stdout
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """A reader in an empty folder with the examples, and no option of this machine in the environment."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.endswith("_API_KEY") or name == "MEMU_MODEL_DIR"]:
+        monkeypatch.delenv(name)
+    reader = Session(tmp_path)
+    with reader.runner:
+        yield reader
+    for value in reader.names.values():
+        if not isinstance(value, type) and type(value).__module__.startswith("memu.") and hasattr(value, "close"):
+            value.close()
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=lambda page: page.name)
+def test_page_runs(page: Path, session: Session) -> None:
+    for block in runnable(page):
+        session.run(block)
+
+
+def test_every_block_says_what_it_is() -> None:
+    unnamed = [block.place for page in PAGES for block in blocks(page) if block.language in {"", *FORBIDDEN}]
+    assert unnamed == []
+
+
+def test_few_blocks_are_exempt(capsys: pytest.CaptureFixture[str]) -> None:
+    everything = [block for page in PAGES for block in blocks(page) if block.language in RUN]
+    exempt = [block for block in everything if block.exempt]
+    with capsys.disabled():
+        print(f"\n{len(everything) - len(exempt)} blocks of {len(PAGES)} pages run, {len(exempt)} are exempt:")
+        for block in exempt:
+            print(f"  {block.place}: {block.exempt}")
+    assert len(exempt) * 5 <= len(everything)
+
+
+def test_commands_of_make_exist() -> None:
+    """Those blocks are exempt where they would run the tests from the tests; their names are checked all the same."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = {
+        (page.name, name)
+        for page in PAGES
+        for name in re.findall(r"(?:^|[`$] ?)make ([a-z]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert [(page, name) for page, name in sorted(named) if name not in targets] == []
+
+
+# --- links ------------------------------------------------------------------------------------------------------------
+
+LINK = re.compile(r"(?<!\\)!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+
+
+def prose(page: Path) -> str:
+    """A page without its blocks and its inline code."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, in the manner of the common code hosts."""
+    text = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        slug = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        found.append(f"{slug}-{found.count(slug)}" if slug in found else slug)
+    return set(found)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_project_lead_somewhere(page: Path) -> None:
+    broken = []
+    for match in LINK.finditer(prose(page)):
+        target = match["target"]
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        if not file.exists() or (anchor and (file.suffix != ".md" or anchor not in anchors(file))):
+            broken.append(target)
+    assert broken == []
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    reached = {ROOT / "README.md"}
+    waiting = list(reached)
+    while waiting:
+        page = waiting.pop()
+        links = {(page.parent / match["target"].partition("#")[0]).resolve() for match in LINK.finditer(prose(page))}
+        new = {one for one in links if one in PAGES} - reached
+        reached |= new
+        waiting += new
+    assert [str(page.relative_to(ROOT)) for page in PAGES if page not in reached] == []
