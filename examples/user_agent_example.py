@@ -114,6 +114,11 @@ def look_inside(folder: Path) -> None:
     check("vectors.json holds a vector for each", len(items) == sum(count for *_, count in counts))
 
 
+def holds(folder: Path, word: bytes) -> bool:
+    """Whether any file directly in a folder holds a word."""
+    return any(word in path.read_bytes() for path in folder.iterdir() if path.is_file())
+
+
 async def keeping_house(folder: Path) -> None:
     title("Backup, forgetting one user, starting over")
     paths = {"db_path": folder / "memu.db", "vector_db_path": folder / "vectors.json"}
@@ -123,8 +128,7 @@ async def keeping_house(folder: Path) -> None:
     async with service_for(folder, "bob", "assistant") as bob:
         await bob.forget()
         check("Bob is forgotten", await ask(bob, "What do I sell?") == [])
-    files = [path for path in folder.iterdir() if path.is_file()]
-    check("no file but the backups holds his words", not any(b"honey" in path.read_bytes() for path in files))
+    check("no file but the backups holds his words", not holds(folder, b"honey"))
     reset_database(**paths)
     async with service_for(folder, "alice", "assistant") as alice:
         check("after a reset nobody has a memory", await ask(alice, "Where do I live?") == [])

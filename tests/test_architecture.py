@@ -21,6 +21,9 @@ SOURCE = ROOT / "src" / "memu"
 PAGE = ROOT / "docs" / "architecture.md"
 
 FILE_LINES, FUNCTION_LINES, FUNCTION_MEDIAN, FUNCTION_P90 = 400, 60, 8, 30
+REASONED_FILE_LINES, REASON = 600, "Longer than 400 lines because "
+"""A file may be longer when its docstring gives the reason."""
+
 REQUIRED_PACKAGES = 12
 HEAVY = {
     "dateparser",
@@ -55,7 +58,7 @@ CHOOSE_BY_PROVIDER = {
 }
 """Where a comparison with a provider's or a dialect's name may stand; elsewhere a difference is data or a method."""
 
-MACHINE_PATH = re.compile(r"(?<![\w.~<>…-])/(?:work|root|tmp/helpers)/|(?<![\w.])/home/\w|/tmp/helpers")
+MACHINE_PATH = re.compile(r"(?<![\w.~<>…-])/(?:work|root|tmp/helpers)/|/tmp/helpers")
 REGISTRY_HOST = re.compile(r"\b(?:files\.pythonhosted\.org|pypi\.org|registry\.npmjs\.org|deb\.debian\.org)\b")
 
 
@@ -264,8 +267,13 @@ def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[int]:
 
 
 def test_files_are_short() -> None:
-    long = {place(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files()}
-    assert {name: lines for name, lines in long.items() if lines > FILE_LINES} == {}
+    long = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in files()}
+    assert {place(path): lines for path, lines in long.items() if lines > allowed_lines(path)} == {}
+
+
+def allowed_lines(path: Path) -> int:
+    reasoned = REASON in (ast.get_docstring(tree(path)) or "")
+    return REASONED_FILE_LINES if reasoned else FILE_LINES
 
 
 def test_functions_are_short() -> None:

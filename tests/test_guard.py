@@ -17,7 +17,7 @@ import socket
 from memu.app import MemoryService
 with MemoryService(user_id="alice", database_config={"provider": "sqlite", "sqlite_path": "memory.db"}) as service:
     service.sync.memorize("I moved to Lisbon in March. My sister Ana works as a nurse.")
-    found = service.sync.retrieve("Where does Alice live?")
+    found = service.sync.retrieve("Which city did I move to?")
     assert "Lisbon" in found["items"][0]["summary"], found
     assert found["signals"]["dense"], found["signals"]
 print(sorted({socket.AddressFamily(family).name for family in opened}))

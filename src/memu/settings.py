@@ -83,6 +83,11 @@ class DatabaseConfig(Settings):
         """Take either form; typed as such, because the fields name the nested one only."""
         super().__init__(**data)
 
+    @property
+    def lexical_only(self) -> bool:
+        """Whether the vector index is "none": nothing is embedded, and search goes by words."""
+        return self.vector_index is not None and self.vector_index.provider == "none"
+
     @model_validator(mode="before")
     @classmethod
     def _flat_to_nested(cls, data: Any) -> Any:

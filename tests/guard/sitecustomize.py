@@ -19,23 +19,25 @@ class Refused(PermissionError):
     """A connection, a datagram or a name look-up that would leave this machine."""
 
 
+def address_of(host: object) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host is written as, in any of the forms that need no look-up ("127.1" too); else None."""
+    name = host.decode("ascii", "replace") if isinstance(host, bytes | bytearray) else str(host)
+    try:
+        return ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        pass
+    try:
+        return ipaddress.ip_address(socket.inet_aton(name))
+    except (OSError, ValueError):
+        return None
+
+
 def stays_here(host: object) -> bool:
     """Whether a host is this machine: a loopback address, `localhost`, or none at all."""
-    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
-    if name is None or name in ("", "localhost"):
+    if host in (None, "", b"", "localhost", b"localhost"):
         return True
-    try:
-        return ipaddress.ip_address(str(name).partition("%")[0]).is_loopback
-    except ValueError:
-        return False
-
-
-def is_number(host: object) -> bool:
-    """Whether a host is an address already, so that looking it up asks nobody."""
-    try:
-        return bool(ipaddress.ip_address(host.decode() if isinstance(host, bytes) else str(host)))
-    except ValueError:
-        return False
+    address = address_of(host)
+    return address is not None and address.is_loopback
 
 
 def guard(event: str, arguments: tuple[object, ...]) -> None:
@@ -46,7 +48,7 @@ def guard(event: str, arguments: tuple[object, ...]) -> None:
             refuse(event, address)
     elif event in HOST_OF:
         host = arguments[HOST_OF[event]]
-        if not stays_here(host) and not is_number(host):
+        if not stays_here(host) and address_of(host) is None:
             refuse(event, host)
 
 

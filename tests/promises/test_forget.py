@@ -103,8 +103,9 @@ def test_backups_are_listed_not_searched(tmp_path: Path) -> None:
         memory.sync.memorize("I keep bees in the garden behind the house.")
         backup_database(flat(tmp_path)["sqlite_path"], flat(tmp_path)["vector_db_path"], str(tmp_path / "backups"))
         report = memory.sync.forget()
-    assert len(report["backups"]) == 1
-    with contextlib.closing(sqlite3.connect(report["backups"][0])) as connection:
+    copy, mirror = report["backups"]
+    assert json.loads(Path(mirror).read_text())["generation"]
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("SELECT count(*) FROM memory_items").fetchone() == (1,)
 
 

@@ -164,13 +164,16 @@ class TestThreads:
             other_is_done.set()
             waiting.result(PATIENCE)
 
-    def test_one_scope_is_loaded_by_one_thread(self) -> None:
-        cache, inside = IndexCache(10**9), threading.Semaphore(1)
-        barrier = threading.Barrier(8)
+    def test_one_scope_is_refreshed_by_one_thread_at_a_time(self) -> None:
+        cache, inside, overlap = IndexCache(10**9), threading.Lock(), threading.Event()
+        barrier = threading.Barrier(4)
 
         def refresh(index: ScopeIndex | None) -> Delta | None:
-            assert inside.acquire(blocking=False)
+            if not inside.acquire(blocking=False):
+                overlap.set()
+                return None
             try:
+                assert not overlap.wait(0.05)  # time enough for another thread to come in, if it could
                 return None if index is not None else loads("a")(None)
             finally:
                 inside.release()
@@ -179,8 +182,8 @@ class TestThreads:
             barrier.wait(PATIENCE)
             return cache.get("scope", refresh)
 
-        with ThreadPoolExecutor(8) as pool:
-            indexes = {id(future.result(PATIENCE)) for future in [pool.submit(get) for _ in range(8)]}
+        with ThreadPoolExecutor(4) as pool:
+            indexes = {id(future.result(PATIENCE)) for future in [pool.submit(get) for _ in range(4)]}
         assert len(indexes) == 1
         assert cache.stats().loaded == 1
 

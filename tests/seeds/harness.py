@@ -1,4 +1,4 @@
-"""Running the blocks: `blocks/` holds them word for word, `EDITS` what a reader fills in, and nothing else is changed."""
+"""Running the blocks: `blocks/` holds them word for word, `EDITS` what a reader fills in; nothing else is changed."""
 
 import os
 import re

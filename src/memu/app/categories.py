@@ -12,6 +12,7 @@ from memu.backends.base import Condition, Row, RowsOf, equals
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS
 from memu.database.core import Database
 from memu.database.unit import ScopedReader
+from memu.database.vectors import require
 from memu.extract.base import CategoryView, ExtractedItem, index_text
 from memu.models import MemoryCategory
 from memu.scope import Scope
@@ -57,6 +58,8 @@ def plan_summaries(
             fresh.setdefault(name, []).append(Candidate(ids[position], text, vector))
     plans: dict[str, CategoryPlan] = {}
     with parts.database.handle.reader(scope) as reader:
+        if vectors is not None and parts.embedder.recorded:
+            require(reader.transaction, parts.embedder.recorded)  # the store may have moved to another meanwhile
         rows = {row["name"]: row for row in reader.find(CATEGORIES, [Condition("name", "in", tuple(fresh))])}
         for name, candidates in fresh.items():
             row = rows.get(name)

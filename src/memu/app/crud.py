@@ -5,6 +5,7 @@ import binascii
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -227,7 +228,9 @@ def remove_copies(parts: Parts, database: Database, paths: Sequence[str]) -> Non
     for path in {one for one in paths if one}:
         with database.handle.reader(database.scope) as reader:
             named = reader.count(RESOURCES, equals(local_path=path))
-        if parts.blobs and not named:
+        # A row may name any file, also another owner's copy: only what stands in the owner's own folder is theirs.
+        own = database.scope is not None and Path(path).parent.name == database.scope.folder()
+        if parts.blobs and own and not named:
             with suppress(InputError):  # a path that a caller named is no copy of ours, and stays
                 parts.blobs.remove(path)
 

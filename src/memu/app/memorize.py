@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memu.app.categories import CategoryPlan, plan_summaries, read_categories, refresh_stale
 from memu.app.compare import Plan, compare
 from memu.app.present import category_dict, item_dicts, relations_of, resource_dict
-from memu.app.wiring import Parts
+from memu.app.wiring import Parts, Progress
 from memu.app.write import write
 from memu.errors import ConflictError
 from memu.extract.base import ExtractedItem
@@ -41,19 +41,19 @@ class Work:
 
 
 async def memorize(
-    parts: Parts, scope: Scope, source: Source, metadata: Mapping[str, Any], extra_warnings: Sequence[str] = ()
+    parts: Parts, scope: Scope, source: Source, metadata: Mapping[str, Any], progress: Progress | None = None
 ) -> dict[str, Any]:
     """Turn a source into memory, once, whatever others do meanwhile; see `MemoryService.memorize`."""
     database = parts.database.bound(scope)
     for _ in range(ATTEMPTS):
         plan = await parts.store(_plan, parts, scope, source)
         if plan.status == "unchanged":
-            return await parts.store(_result, parts, scope, plan, [], list(extra_warnings))
-        work = await parts.compute(work_out, parts, source, plan)
+            return await parts.store(_result, parts, scope, plan, [], [])
+        work = await parts.compute(work_out, parts, source, plan, progress)
         work.summaries = await parts.store(plan_summaries, parts, scope, work.ids, work.items, work.vectors, work.filed)
         written = await parts.store(write, parts, scope, source, plan, work, metadata)
         if written is not None:
-            warnings = [*extra_warnings, *work.warnings, *written.warnings]
+            warnings = [*work.warnings, *written.warnings]
             if written.stale:
                 await parts.store(refresh_stale, parts, database)
             return await parts.store(_result, parts, scope, written.plan, written.item_ids, warnings, written.stale)
@@ -68,7 +68,7 @@ def _plan(parts: Parts, scope: Scope, source: Source) -> Plan:
         return compare(reader, source)
 
 
-def work_out(parts: Parts, source: Source, plan: Plan) -> Work:
+def work_out(parts: Parts, source: Source, plan: Plan, progress: Progress | None = None) -> Work:
     """Extract the items of the new messages, and embed and file them."""
     extraction = parts.extractor.extract(source, first=plan.first, memory_types=parts.memorize.memory_types)
     readable = [item for item in extraction.items if parts.embedder.sees(item.summary)]
@@ -76,7 +76,7 @@ def work_out(parts: Parts, source: Source, plan: Plan) -> Work:
     work.ids = [str(uuid4()) for _ in work.items]
     texts = [item.index_text for item in work.items]
     captions = [work.caption] if work.caption else []
-    vectors = parts.embedder.embed([*texts, *captions])
+    vectors = parts.embedder.embed([*texts, *captions], progress)
     if vectors is not None:
         work.vectors = vectors[: len(texts)]
         work.caption_vector = vectors[len(texts)] if captions else None

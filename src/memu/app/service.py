@@ -1,4 +1,7 @@
-"""`MemoryService`: what users call; wiring and public coroutines only."""
+"""`MemoryService`: what users call; wiring and public coroutines only.
+
+Longer than 400 lines because every public call is explained here, where its users look.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -93,6 +96,8 @@ class MemoryService:
         self.memorize_config = parse(MemorizeConfig, memorize_config, "memorize_config")
         self.retrieve_config = parse(RetrieveConfig, retrieve_config, "retrieve_config")
         self.embedding_config = parse(EmbeddingConfig, embedding_config, "embedding_config")
+        if self.database_config.lexical_only:
+            self.embedding_config = EmbeddingConfig(provider="none")
         if isinstance(user_config, type):
             user_config = UserConfig(model=user_config)
         self.user_config = parse(UserConfig, user_config, "user_config")
@@ -102,6 +107,7 @@ class MemoryService:
             self.database_config,
             self.user_config.model,
             index_budget=self.retrieve_config.index_budget_mb * 1024 * 1024,
+            language=self.retrieve_config.language,
         )
         try:
             self._open(opened, user_id, agent_id)
@@ -163,6 +169,7 @@ class MemoryService:
         modality: str | None = None,
         user: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, Any]:
         """Turn text, messages, a file or a URL into memory; all of it in one transaction, or nothing.
 
@@ -175,6 +182,7 @@ class MemoryService:
             modality: "conversation", "document" or "text"; guessed when it is left out.
             user: whose memory, for a service that is not bound.
             metadata: a JSON object kept with every item, to filter on (`metadata.key`).
+            progress: told, from another thread, how many texts are embedded, and of how many: where most time goes.
 
         Returns:
             `status` ("created", "unchanged", "extended", "replaced" or "new_version"), `resource`, `resources`,
@@ -196,7 +204,7 @@ class MemoryService:
             modality=modality,
             settings=self.blob_config,
         )
-        return await memorize(self.parts, scope, source, kept)
+        return await memorize(self.parts, scope, source, kept, progress)
 
     async def retrieve(
         self,

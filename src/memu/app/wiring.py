@@ -35,6 +35,10 @@ logger = logging.getLogger("memu.app")
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Progress = Callable[[int, int], None]
+TOLD_AFTER = 256
+"""Texts that are embedded between two calls of a progress callback."""
+
 
 class LocalEmbedder:
     """The embedder of a service: loaded when first needed, or absent, which is said loudly once."""
@@ -83,10 +87,16 @@ class LocalEmbedder:
         identity = embedder.identity
         return Recorded(identity.name, identity.dimension, identity.normalized)
 
-    def embed(self, texts: Sequence[str]) -> NDArray[np.float32] | None:
-        """Vectors, shape (n, dimension), unit rows; None without an embedder."""
+    def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32] | None:
+        """Vectors, shape (n, dimension), unit rows; None without an embedder. `progress` is told after each block."""
         embedder = self.get()
-        return embedder.embed(texts) if embedder else None
+        if embedder is None or progress is None or not texts:
+            return embedder.embed(texts) if embedder else None
+        blocks = []
+        for start in range(0, len(texts), TOLD_AFTER):
+            blocks.append(embedder.embed(texts[start : start + TOLD_AFTER]))
+            progress(min(start + TOLD_AFTER, len(texts)), len(texts))
+        return np.concatenate(blocks)
 
     @staticmethod
     def sees(text: str) -> bool:

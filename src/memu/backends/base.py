@@ -122,6 +122,10 @@ class RecordStore(ABC):
     def validate(self) -> None:
         """Raise SchemaError naming every missing or different table and column."""
 
+    def faults(self) -> list[str]:
+        """What the database itself finds wrong with the store, in words; empty when it is sound."""
+        return []
+
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]:
         """One writer: commits when the block ends, rolls back when it raises."""

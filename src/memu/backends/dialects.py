@@ -70,6 +70,10 @@ class Dialect:
     def erase_traces(self, engine: Engine) -> None:
         """Nothing to do where the server keeps its own files."""
 
+    def faults(self, connection: Connection) -> list[str]:
+        """What the server's own checks find wrong; nothing where it keeps its own house."""
+        return []
+
     def extras(self, tables: Mapping[str, sa.Table]) -> list[str]:
         """Further DDL after the tables."""
         return []
@@ -164,6 +168,16 @@ class SQLite(Dialect):
         if "memory_categories" not in tables:
             return []
         return ["CREATE VIEW IF NOT EXISTS categories AS SELECT * FROM memory_categories"]
+
+    def faults(self, connection: Connection) -> list[str]:
+        """The checks that SQLite has: of its pages and indexes, and of its foreign keys."""
+        pages = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA quick_check(20)") if row[0] != "ok"]
+        keys: dict[tuple[str, str], int] = {}
+        for table, _, target, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+            keys[table, target] = keys.get((table, target), 0) + 1
+        return pages + [
+            f"{n} rows of {table} name rows of {target} that are gone" for (table, target), n in keys.items()
+        ]
 
     def settle(self, engine: Engine) -> str | None:
         """Bring the write-ahead log into the main file, so that a plain copy of the file is a complete database."""

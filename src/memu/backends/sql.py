@@ -72,6 +72,16 @@ class SqlRecordStore(RecordStore):
         if faults:
             raise SchemaError(f'{"; ".join(sorted(faults))}. Open the store once with ddl_mode="create" to migrate it.')
 
+    def faults(self) -> list[str]:
+        """A schema that is not today's, and what the database's own checks find."""
+        with self._begin(writes=False) as connection:
+            version, newest = (
+                ledger.current_version(connection),
+                max((step.version for step in self.migrations), default=0),
+            )
+            found = [] if version == newest else [f"the schema is version {version}, this release has {newest}"]
+            return found + self.dialect.faults(connection)
+
     @contextmanager
     def _begin(self, *, writes: bool) -> Iterator[Connection]:
         alone = self.dialect.write_lock if writes or not self.capabilities else nullcontext()

@@ -64,6 +64,10 @@ class Mirror:
         if always or self._stale(records):
             self._write(records)
 
+    def shows(self, records: RecordStore) -> bool:
+        """Whether the file shows the store's present state; also when there is neither a file nor a vector."""
+        return not self._stale(records)
+
     def _stale(self, records: RecordStore) -> bool:
         """Whether the file shows another state; a store without vectors needs none."""
         with records.reader() as transaction:

@@ -32,6 +32,8 @@ PASSES = 20
 """How often others may outrun the move before it takes whatever is left into the last transaction."""
 
 Progress = Callable[[int, int], None]
+State = tuple[Scope, str]
+"""An owner, and the epoch of what they hold."""
 
 _COLUMNS = {
     ITEMS: ("id", "seq", "summary", "speaker", "extra"),
@@ -87,13 +89,14 @@ class _Move:
 
     def run(self) -> Reembedded:
         self._begin()
-        seen: dict[Scope, int] = {}
+        seen: dict[State, int] = {}
         for step in range(PASSES + 1):
-            for scope, seq in self._scopes():
-                if seen.get(scope, -1) < seq:
+            for state, seq in self._states():
+                since = seen.get(state, -1)
+                if since < seq:
                     for table in SEARCHED:
-                        self._stage(scope, table, seen.get(scope, -1))
-                    seen[scope] = seq
+                        self._stage(state[0], table, since)
+                    seen[state] = seq
             if self._switch(seen, take_all=step == PASSES):
                 break
         self.store.committed()
@@ -113,11 +116,15 @@ class _Move:
         """Which rows want a vector: all, or those that have none."""
         return [] if self.whole else equals(embedding=None)
 
-    def _scopes(self) -> list[tuple[Scope, int]]:
-        fields = self.store.scope_fields
+    def _states(self) -> list[tuple[State, int]]:
+        """Every owner with the change counter; one that is forgotten and begins anew counts from one again."""
         with self.store.reader(None) as reader:
-            rows = reader.find(SCOPES, order=fields, columns=(*fields, "seq"))
-        return [(Scope.of({name: row[name] for name in fields}, fields=fields), row["seq"]) for row in rows]
+            return [((scope, row["epoch"]), row["seq"]) for scope, row in self._owners(reader.transaction)]
+
+    def _owners(self, transaction: Transaction) -> list[tuple[Scope, Row]]:
+        fields = self.store.scope_fields
+        rows = transaction.find(SCOPES, order=fields)
+        return [(Scope.of({name: row[name] for name in fields}, fields=fields), row) for row in rows]
 
     def _stage(self, scope: Scope, table: str, since: int) -> None:
         """Make the vectors of a table's rows that changed after `since`, a page at a time."""
@@ -182,7 +189,7 @@ class _Move:
             done = self.made + self.resumed
             self.progress(done, max(done, self.total))
 
-    def _switch(self, seen: Mapping[Scope, int], *, take_all: bool) -> bool:
+    def _switch(self, seen: Mapping[State, int], *, take_all: bool) -> bool:
         """In one transaction: the last vectors, all vectors, the embedder; False when too much changed meanwhile."""
         with self.store.records.transaction() as transaction:
             self._check_goal(transaction)
@@ -192,24 +199,21 @@ class _Move:
             for writer, table, rows in late:
                 _keep(writer, table, rows, self._vectors([_text(table, row) for row in rows]))
                 self._tell(len(rows), 0)
-            for scope in self._owners(transaction):
+            for scope, _ in self._owners(transaction):
                 self._exchange(ScopedWriter(transaction, scope))
             transaction.delete(STAGED, [])
             transaction.delete(META, equals(name=GOAL))
             record(transaction, self.goal)
         return True
 
-    def _owners(self, transaction: Transaction) -> list[Scope]:
-        fields = self.store.scope_fields
-        return [Scope.of(row, fields=fields) for row in transaction.find(SCOPES, columns=fields)]
-
-    def _late(self, transaction: Transaction, seen: Mapping[Scope, int]) -> list[tuple[ScopedWriter, str, list[Row]]]:
+    def _late(self, transaction: Transaction, seen: Mapping[State, int]) -> list[tuple[ScopedWriter, str, list[Row]]]:
         """Rows that changed since they were last looked at."""
         late: list[tuple[ScopedWriter, str, list[Row]]] = []
-        for scope in self._owners(transaction):
+        for scope, row in self._owners(transaction):
             writer = ScopedWriter(transaction, scope)
-            for table in SEARCHED:
-                newer = [Condition("seq", "gt", seen.get(scope, -1)), *self._lacking()]
+            since = seen.get((scope, row["epoch"]), -1)
+            for table in SEARCHED if row["seq"] > since else ():
+                newer = [Condition("seq", "gt", since), *self._lacking()]
                 rows = self._due(writer, table, writer.find(table, newer, columns=_COLUMNS[table]))
                 late += [(writer, table, rows)] if rows else []
         return late

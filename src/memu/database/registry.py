@@ -17,6 +17,7 @@ from memu.database.mirror import Mirror
 from memu.database.store import Store
 from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
 from memu.errors import ConfigError
+from memu.recall.text import analyzer
 from memu.scope import CORE_FIELDS
 from memu.settings import DatabaseConfig
 
@@ -34,21 +35,24 @@ def open_database(
     user_model: type[BaseModel] | None = None,
     *,
     index_budget: int = DEFAULT_INDEX_BUDGET,
+    language: str = "english",
 ) -> Database:
     """Open the database that `config` names, over all users; tables are made, migrated or checked as it says.
 
     A file is opened once per process: handles on it share connections, indexes and mirror. Every handle must be closed.
 
     Raises:
-        ConfigError: a provider that this version cannot open, or a DSN that is none.
+        ConfigError: a provider that this version cannot open, a DSN that is none, or no stemmer for the language.
         StorageError: the database cannot be opened, or its tables are not as they should be.
     """
     fields = scope_fields(user_model)
-    records_of, key = _recipe(config, fields)
+    analyzer(language)
+    records_of, recipe = _recipe(config, fields)
+    key = (*recipe, language) if recipe else None
     with _lock:
         store = _open.get(key) if key else None
         if store is None:
-            store = _new_store(records_of(), config, index_budget)
+            store = _new_store(records_of(), config, index_budget, language)
             store.release = partial(release, store)
             if key:
                 _open[key] = store
@@ -113,10 +117,11 @@ def _mirror_path(config: DatabaseConfig) -> Path | None:
     return config.mirror_path.expanduser().absolute() if config.mirror_path else None
 
 
-def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: int) -> Store:
+def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: int, language: str) -> Store:
     try:
         path = _mirror_path(config)
-        store = Store(records, index_budget=index_budget, mirror=Mirror(path) if path else None)
+        mirror = Mirror(path) if path else None
+        store = Store(records, index_budget=index_budget, language=language, mirror=mirror)
         if config.metadata_store.ddl_mode == "validate":
             records.validate()
         else:

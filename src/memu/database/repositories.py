@@ -1,6 +1,7 @@
 """The four repositories, written once over any record store."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from memu.backends.base import Condition, equals
@@ -10,6 +11,7 @@ from memu.database.repository import Repository, claimed
 from memu.database.rows import (
     Wanted,
     check_memory_type,
+    check_metadata,
     check_text,
     delete_items,
     ensure_categories,
@@ -35,6 +37,7 @@ class ResourceRepo(Repository[Resource]):
 
     table = RESOURCES
     model = Resource
+    checks = {**Repository.checks, "metadata": check_metadata}
 
     def list_resources(self, where: Mapping[str, Any] | None = None) -> dict[str, Resource]:
         """The resources that meet a filter, by id, oldest first."""
@@ -92,6 +95,12 @@ class MemoryItemRepo(Repository[MemoryItem]):
     table = ITEMS
     model = MemoryItem
     visible = LIVE
+    checks = {
+        **Repository.checks,
+        "memory_type": check_memory_type,
+        "summary": partial(check_text, "summary"),
+        "metadata": check_metadata,
+    }
 
     def get_item(self, item_id: str) -> MemoryItem | None:
         """The item of that id, or None."""
@@ -203,6 +212,7 @@ class MemoryCategoryRepo(Repository[MemoryCategory]):
 
     table = CATEGORIES
     model = MemoryCategory
+    checks = {**Repository.checks, "name": partial(check_text, "name", longest=255)}
 
     def list_categories(self, where: Mapping[str, Any] | None = None) -> dict[str, MemoryCategory]:
         """The categories that meet a filter, by id, oldest first."""

@@ -1,11 +1,13 @@
 """What the four repositories share: reading, filtering, paging and deleting the records of one table."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
 
 from memu.backends.base import Condition, Row, Where, equals
 from memu.database import fields
+from memu.database.rows import check_text
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, checked, unknown
@@ -24,6 +26,7 @@ class Repository(Generic[R]):
     table: ClassVar[str]
     model: ClassVar[type[Record]]
     visible: ClassVar[Where] = ()
+    checks: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"embedding": checked}
 
     def __init__(self, store: Store, scope: Scope | None) -> None:
         self.store = store
@@ -92,8 +95,15 @@ class Repository(Generic[R]):
     def _delete(self, writer: ScopedWriter, ids: Sequence[str]) -> list[str]:
         return writer.delete(self.table, [Condition("id", "in", tuple(ids))])
 
-    def _reading(self, where: Mapping[str, Any] | None) -> "_Reading":
-        return _Reading(self.store, self.scope, self.table, where)
+    @contextmanager
+    def _reading(self, where: Mapping[str, Any] | None) -> Iterator[tuple[ScopedReader, list[Condition]]]:
+        """A read with its filter parsed: of the scope, or of the scopes that an operator's filter names."""
+        named, rest = fields.split_scope(where, self.store.scope_fields)
+        if self.scope:
+            fields.check_pair(self.scope, named)
+            named = {}
+        with self.store.reader(self.scope) as reader:
+            yield reader, [*equals(**named), *fields.conditions(self.table, rest, reader)]
 
     def _scope(self, user_data: Mapping[str, Any] | None) -> Scope:
         """Whose record is being written: the handle's own pair, or the one that `user_data` names."""
@@ -115,9 +125,11 @@ class Repository(Generic[R]):
         return record.attach(self._write_field)  # type: ignore[return-value]
 
     def _write_field(self, record: Record, name: str, value: Any) -> None:
-        """Persist an assignment to a live record."""
-        if name == "embedding":
-            value = checked(value)
+        """Persist an assignment to a live record, held to the same rules as a call that makes one."""
+        if name in self.checks:
+            value = self.checks[name](value)
+        elif isinstance(value, str) and value:
+            check_text(name, value)
         values = {name: value, "updated_at": self.store.now()}
         with self.store.writer(self._owner_of(record), claimed(value if name == "embedding" else None)) as writer:
             if not writer.update(self.table, values, equals(id=record.id)):
@@ -126,26 +138,6 @@ class Repository(Generic[R]):
     def _new(self, **values: Any) -> Row:
         now = self.store.now()
         return {"id": str(uuid4()), "created_at": now, "updated_at": now, **values}
-
-
-class _Reading:
-    """A read with its filter parsed: of the scope, or of the scopes that an operator's filter names."""
-
-    def __init__(self, store: Store, scope: Scope | None, table: str, where: Mapping[str, Any] | None) -> None:
-        named, self.rest = fields.split_scope(where, store.scope_fields)
-        if scope:
-            fields.check_pair(scope, named)
-            named = {}
-        self.owner = equals(**named)
-        self.table = table
-        self.context = store.reader(scope)
-
-    def __enter__(self) -> tuple[ScopedReader, list[Condition]]:
-        reader = self.context.__enter__()
-        return reader, [*self.owner, *fields.conditions(self.table, self.rest, reader)]
-
-    def __exit__(self, *details: Any) -> None:
-        self.context.__exit__(*details)
 
 
 def claimed(vector: Sequence[float] | None, embedder: Recorded | None = None) -> Recorded | None:

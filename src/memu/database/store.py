@@ -18,6 +18,7 @@ from memu.database.vectors import Recorded, claim, recorded
 from memu.errors import ClosedError, MemuError
 from memu.models import utc_now
 from memu.recall.cache import IndexCache
+from memu.recall.index import ScopeIndex
 from memu.scope import Scope
 
 logger = logging.getLogger("memu.database")
@@ -32,9 +33,11 @@ class Store:
     A user lets go by `release`, which whoever shares the store sets.
     """
 
-    def __init__(self, records: RecordStore, *, index_budget: int, mirror: Mirror | None = None) -> None:
+    def __init__(
+        self, records: RecordStore, *, index_budget: int, language: str = "english", mirror: Mirror | None = None
+    ) -> None:
         self.records = records
-        self.indexes = IndexCache(index_budget)
+        self.indexes = IndexCache(index_budget, lambda: ScopeIndex(language))
         self.mirror = mirror
         self.users = 0
         self.release: Callable[[], None] = self.close

@@ -155,7 +155,12 @@ def _old_row(target: sa.Table, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _time(value: Any) -> datetime:
-    return datetime.fromtimestamp(float(value or 0), UTC)
+    try:
+        return datetime.fromtimestamp(float(value or 0), UTC)
+    except (ValueError, TypeError, OverflowError, OSError):
+        raise SchemaError(
+            f"the old store holds the time {value!r}: expected seconds since 1970. It was left as it is; mend that row."
+        ) from None
 
 
 def _settle_orphans(connection: Connection, tables: Mapping[str, sa.Table]) -> None:

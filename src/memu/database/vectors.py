@@ -55,6 +55,14 @@ def fits(held: Recorded | None, wanted: Recorded) -> bool:
     return held.dimension == wanted.dimension and (held.name == wanted.name or not (held.known and wanted.known))
 
 
+def require(transaction: Transaction, wanted: Recorded) -> Recorded | None:
+    """The store's embedder, which vectors of `wanted` can stand beside; raises as `claim` does when they cannot."""
+    held = recorded(transaction)
+    if held is not None and not fits(held, wanted):
+        raise mismatch(held, wanted)
+    return held
+
+
 def claim(transaction: Transaction, wanted: Recorded) -> None:
     """Record `wanted` as the store's embedder, or make sure that it is.
 
@@ -62,10 +70,7 @@ def claim(transaction: Transaction, wanted: Recorded) -> None:
         EmbedderMismatch: the store's vectors come from another embedder.
         VectorError: vectors without a model name have another dimension than the store's.
     """
-    held = recorded(transaction)
-    if not fits(held, wanted):
-        assert held is not None  # noqa: S101 - narrows the type
-        raise mismatch(held, wanted)
+    held = require(transaction, wanted)
     if held is None or (wanted.known and not held.known):
         record(transaction, wanted)
 

@@ -20,32 +20,35 @@ _PETS = any_of(
     "guinea_pigs? vet adopted greyhound labrador terrier poodle"
 )
 _SPORTS = any_of(
-    "running runs ran run(?!_(?:out|into|by|away|a|an|the|this|my|our)\\b) races? marathon jog(?:ging)? bik(?:e|es|ing) "
-    "bicycle cycl(?:e|es|ing|ed) swim(?:s|ming)? swam hik(?:e|es|ing|ed) climb(?:s|ing|ed)? yoga pilates gym workouts? "
-    "football soccer tennis basketball badminton golf hockey rugby cricket volleyball ski(?:s|ing|ed)? snowboard\\w* "
-    "surf(?:s|ing|ed)? sail(?:s|ing|ed)? row(?:s|ing|ed) kayak\\w* skat(?:e|es|ing|ed) boxing kickboxing karate judo "
-    "martial_arts sports? tournament"
+    "running runs ran run(?!_(?:out|into|by|away|a|an|the|this|my|our)\\b) races? marathon jog(?:ging)? "
+    "bik(?:e|es|ing) bicycle cycl(?:e|es|ing|ed) swim(?:s|ming)? swam hik(?:e|es|ing|ed) climb(?:s|ing|ed)? yoga "
+    "pilates gym workouts? football soccer tennis basketball badminton golf hockey rugby cricket volleyball "
+    "ski(?:s|ing|ed)? snowboard\\w* surf(?:s|ing|ed)? sail(?:s|ing|ed)? row(?:s|ing|ed) kayak\\w* skat(?:e|es|ing|ed) "
+    "boxing kickboxing karate judo martial_arts sports? tournament"
 )
 _HOBBIES = any_of(
     "guitar bass piano violin drums? cello flute ukulele band gigs? concerts? songs? sing(?:s|ing)? sang choir "
-    "rehears\\w+ music musician album playlist paint(?:s|ing|ings|ed)? draw(?:s|ing|ings)? sketch\\w* pottery ceramics "
-    "knit\\w* sew(?:s|ing|n|ed)? crochet embroider\\w* garden(?:s|ing)? allotment cook(?:s|ing|ed)? bak(?:e|es|ing|ed) "
-    "recipes? novels? (?:a|an|the|this|that|my|his|her|your|new|good|comic)_book books read(?:ing|s) movies? films? "
-    "series theatre theater play(?:s|ing|ed)? games? gaming gamer chess puzzles? quiz board_?games? cards danc(?:e|es|ing|ed|er) "
-    "ballet photograph\\w* camera camping fishing birdwatching astronomy telescope woodwork\\w* carv\\w+ craft(?:s|ing)? "
-    "origami volunteer\\w* club hobb(?:y|ies) podcast museum gallery exhibition festival picnic costume"
+    "rehears\\w+ music musician album playlist paint(?:s|ing|ings|ed)? draw(?:s|ing|ings)? sketch\\w* pottery "
+    "ceramics knit\\w* sew(?:s|ing|n|ed)? crochet embroider\\w* garden(?:s|ing)? allotment cook(?:s|ing|ed)? "
+    "bak(?:e|es|ing|ed) recipes? novels? (?:a|an|the|this|that|my|his|her|your|new|good|comic)_book books "
+    "read(?:ing|s) movies? films? series theatre theater play(?:s|ing|ed)? games? gaming gamer chess puzzles? quiz "
+    "board_?games? cards danc(?:e|es|ing|ed|er) ballet photograph\\w* camera camping fishing birdwatching astronomy "
+    "telescope woodwork\\w* carv\\w+ craft(?:s|ing)? origami volunteer\\w* club hobb(?:y|ies) podcast museum gallery "
+    "exhibition festival picnic costume"
 )
 _WORK = any_of(
     "work(?:s|ing|ed)? jobs? office boss manager colleagues? co-?workers? clients? customers? company firm employer "
-    "employees? salary wages? raise promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice career interview(?:s|ed)? "
-    "shifts? business startup start-up studio projects? presentation deadline meetings? contract freelance\\w* "
-    "self-employed invoices? budget staff conference intern(?:ship)? apprentice\\w* retire\\w* unemployed profession\\w* "
+    "employees? salary wages? raise promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice career "
+    "interview(?:s|ed)? shifts? business startup start-up studio projects? presentation deadline meetings? contract "
+    "freelance\\w* self-employed invoices? budget staff conference intern(?:ship)? apprentice\\w* retire\\w* "
+    "unemployed profession\\w*"
     "overtime"
 )
 _JOBS = any_of(
-    "nurse doctor teachers? engineer developer programmer designer lawyer accountant chef baker driver pilot journalist "
-    "editor architect electrician plumber carpenter scientist researcher analyst consultant barista waiter waitress "
-    "librarian mechanic farmer warden treasurer chair(?:man|woman)? secretary director head_of ceo cto founder"
+    "nurse doctor teachers? engineer developer programmer designer lawyer accountant chef baker driver pilot "
+    "journalist editor architect electrician plumber carpenter scientist researcher analyst consultant barista waiter "
+    "waitress librarian mechanic farmer warden treasurer chair(?:man|woman)? secretary director head_of ceo cto "
+    "founder"
 )
 _STUDY = any_of(
     "school university college uni class(?:es)? courses? degree master's bachelor's phd doctorate thesis dissertation "
@@ -60,27 +63,28 @@ _TECH = any_of(
 _WHO = r"(?:i|we|you|they|who|he|she)\s+(?:\w+\s+)?"
 _LIKING = (
     any_of(
-        "prefer(?:s|red|ence)? favou?rites? loves likes enjoys enjoy(?:ed)? hates hated loved liked dislikes? can't_stand "
-        "can't_bear fan_of fond_of obsessed crazy_about addicted vegan vegetarian sweet_tooth would_rather i'd_rather "
-        "allergic_to picky craving don't_(?:like|eat|drink|want) doesn't_(?:like|eat|drink|want) terrified_of in_love_with "
-        "my_thing keen_on"
+        "prefer(?:s|red|ence)? favou?rites? loves likes enjoys enjoy(?:ed)? hates hated loved liked dislikes? "
+        "can't_stand can't_bear fan_of fond_of obsessed crazy_about addicted vegan vegetarian sweet_tooth "
+        "would_rather i'd_rather allergic_to picky craving don't_(?:like|eat|drink|want) "
+        "doesn't_(?:like|eat|drink|want) terrified_of in_love_with my_thing keen_on"
     ),
     rf"{_WHO}(?:love|like|hate|adore)(?!\s+to\b)",
 )
 _SERVICE = any_of("please dark_mode call_me (?:keep|make)_(?:it|your|the)_\\w+ (?:british|american)_english metric")
 _VIEWS = any_of(
-    "think(?:s|ing)? thought believes? opinion reckons? overrated underrated agrees? disagrees? worth_it in_my honestly "
-    "frankly better best worse worst too_(?!and\\b|but\\b)\\w+ annoying\\w* boring beautiful ugly horrible terrible awful lovely "
-    "wonderful amazing awesome brilliant fantastic great perfect ridiculous\\w* stupid silly unfair important scared afraid "
-    "terrified worried embarrassed nervous anxious ashamed proud thrilled happy unhappy sad angry furious disappoint\\w* "
-    "feel(?:s|ing)? felt miss(?:es|ed)? simplest easiest hardest nicest tough hard weird strange inspir\\w+ incredible"
+    "think(?:s|ing)? thought believes? opinion reckons? overrated underrated agrees? disagrees? worth_it in_my "
+    "honestly frankly better best worse worst too_(?!and\\b|but\\b)\\w+ annoying\\w* boring beautiful ugly horrible "
+    "terrible awful lovely wonderful amazing awesome brilliant fantastic great perfect ridiculous\\w* stupid silly "
+    "unfair important scared afraid terrified worried embarrassed nervous anxious ashamed proud thrilled happy "
+    "unhappy sad angry furious disappoint\\w* feel(?:s|ing)? felt miss(?:es|ed)? simplest easiest hardest nicest "
+    "tough hard weird strange inspir\\w+ incredible"
 )
 _SELF = any_of(
     "my_name call_me i'm_called years_old birthday born grew_up home_?town nationality citizen passport address "
-    "phone_number postcode allerg\\w+ asthma diabet\\w+ diagnos\\w+ migraines? blood surgery operation hospital injur\\w+ "
-    "broke_(?:my|his|her) wrist ankle knee shoulder shin fracture\\w* physio glasses heights ill(?:ness)? sick tooth teeth "
-    "dentist surgeon gp health\\w* left-handed native accent mother_tongue bilingual religion christian muslim jewish "
-    "hindu buddhist atheist introvert extrovert pronouns"
+    "phone_number postcode allerg\\w+ asthma diabet\\w+ diagnos\\w+ migraines? blood surgery operation hospital "
+    "injur\\w+ broke_(?:my|his|her) wrist ankle knee shoulder shin fracture\\w* physio glasses heights ill(?:ness)? "
+    "sick tooth teeth dentist surgeon gp health\\w* left-handed native accent mother_tongue bilingual religion "
+    "christian muslim jewish hindu buddhist atheist introvert extrovert pronouns"
 )
 _HOME = (
     r"(?:i|we|he|she|they)(?:['’]ve|\s+have|\s+has|['’]s)?\s+(?:just\s+)?"
@@ -89,24 +93,25 @@ _HOME = (
 _ORIGIN = r"(?:i['’]?m|i\s+am|he['’]s|she['’]s|we['’]re)\s+(?:\d{1,2}\b|from\b)"
 _TRAVEL = any_of(
     "trips? travel\\w* journey flights? flew fly(?:ing)? airport holidays? vacation visit(?:s|ed|ing)? tour cruise "
-    "road_trip backpack\\w* abroad train ferry hotel hostel airbnb camping hiked beach museum sightseeing luggage island "
-    "guidebook vouchers?"
+    "road_trip backpack\\w* abroad train ferry hotel hostel airbnb camping hiked beach museum sightseeing luggage "
+    "island guidebook vouchers?"
 )
 _MILESTONES = any_of(
-    "first_time first_ever finally graduated moved won lost married born died passed_away accident broken? fell crashed "
-    "stolen robbed surprised? party wedding funeral birthday anniversary celebrat\\w+ festival concert ceremony met bought "
-    "sold found adopted opened happened cried once"
+    "first_time first_ever finally graduated moved won lost married born died passed_away accident broken? fell "
+    "crashed stolen robbed surprised? party wedding funeral birthday anniversary celebrat\\w+ festival concert "
+    "ceremony met bought sold found adopted opened happened cried once"
 )
 _AIMS = any_of(
-    "plans? planning planned goals? aims? dream(?:s|ing)? wish(?:es)? hop(?:e|es|ing) wants? wanted intend appl(?:y|ied|ying) "
-    "sav(?:e|ing)_up sign(?:ed|ing)?_up booked booking enrol\\w* register\\w* resolution target deadline due someday "
-    "one_day would_like i'd_(?:like|love) we'd_(?:like|love) let's looking_forward can't_wait appointment ambition "
-    "bucket_list next_(?:week|month|year|summer|spring|weekend) tomorrow upcoming thinking_(?:of|about) consider\\w* decided"
+    "plans? planning planned goals? aims? dream(?:s|ing)? wish(?:es)? hop(?:e|es|ing) wants? wanted intend "
+    "appl(?:y|ied|ying) sav(?:e|ing)_up sign(?:ed|ing)?_up booked booking enrol\\w* register\\w* resolution target "
+    "deadline due someday one_day would_like i'd_(?:like|love) we'd_(?:like|love) let's looking_forward can't_wait "
+    "appointment ambition bucket_list next_(?:week|month|year|summer|spring|weekend) tomorrow upcoming "
+    "thinking_(?:of|about) consider\\w* decided"
 )
 _FACTS = any_of(
     "means because costs? prices? percent how_to in_order_to so_that should must cannot allowed only called known_as "
-    "defined consists? contains? average invented discovered degrees lit(?:er|re)s? km kilomet\\w+ met(?:er|re)s? centur(?:y|ies) "
-    "capital population according_to rules? steps? needs requires? default"
+    "defined consists? contains? average invented discovered degrees lit(?:er|re)s? km kilomet\\w+ met(?:er|re)s? "
+    "centur(?:y|ies) capital population according_to rules? steps? needs requires? default"
 )
 
 DEFAULT_RULES: dict[str, tuple[Clue, ...]] = {

@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
         read.read_day_word,
     ),
     _rule(
-        r"(?<!the )\b(?P<which>last|next|this\s+past|this\s+last|this\s+coming|this|past|coming)\s+"
+        r"\b(?P<which>(?<!the )last|(?<!the )next|this\s+past|this\s+last|this\s+coming|this|(?<!the )past|coming)\s+"
         rf"(?P<what>{WEEKDAY}|{MONTH}|{SEASON}|{HOLIDAY}|week|weekend|month|quarter|year|decade)\b(?!-|\s+of\s)",
         read.read_relative,
     ),
@@ -118,8 +118,8 @@ RULES: tuple[Rule, ...] = (
         read.read_day_of_month,
     ),
     _rule(
-        rf"\b(?:in|since|during|until|till|by|around|from|between|before|after|year|early|late"
-        rf"|mid)[\s-]+(?P<y>{_YEAR})\b"
+        rf"\b(?:in|since|during|until|till|by|around|from|between|before|after|year|early|late|mid"
+        rf"|(?:beginning|start|end|middle)\s+of)[\s-]+(?P<y>{_YEAR})\b"
         r"(?![-/.,]\d|\s*(?:people|m|km|meters?|metres?|miles|dollars|euros|pounds|kg|grams?|words|times|steps"
         r"|calories|%))",
         read.read_year,

@@ -268,8 +268,7 @@ def read_month_of_year(match: re.Match[str], _moment: Moment) -> Period | None:
 def count_from(anchor: Period, unit: str, step: int, count: int | None) -> Period | None:
     """A unit before (`step` -1), after (1) or around (0) another period: the week before 9 June, two days after it."""
     if step == 0:
-        around = {"week": week, "weekend": weekend}.get(unit)
-        return around(anchor.first) if around and count is None else None
+        return None if count else _around(anchor, unit)
     edge = anchor.last if step > 0 else anchor.first
     if unit == "week" and count is None:
         return Period(min(edge + step * DAY, edge + 7 * step * DAY), max(edge + step * DAY, edge + 7 * step * DAY))
@@ -280,3 +279,13 @@ def count_from(anchor: Period, unit: str, step: int, count: int | None) -> Perio
     period, shift = UNITS["day" if unit in _TIMES_OF_DAY else unit]
     moved = shift(edge, step * (count or 1))
     return period(moved) if count is None else day(moved)
+
+
+def _around(anchor: Period, unit: str) -> Period | None:
+    """The week of 9 June, the Monday of next week, the night of 3 May."""
+    if unit in ("week", "weekend"):
+        return (week if unit == "week" else weekend)(anchor.first)
+    if unit in UNITS or unit in _TIMES_OF_DAY:
+        return anchor
+    found = nearest_weekday(anchor.first - DAY, weekday_number(unit), 1)
+    return day(found) if found <= anchor.last <= anchor.first + 6 * DAY else None

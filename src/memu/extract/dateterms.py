@@ -34,7 +34,7 @@ MONTH = (
     r"|nov(?:ember)?|dec(?:ember)?)"
 )
 SEASON = r"(?:spring|summer|autumn|fall|winter)"
-HOLIDAY = any_of(name.replace("'", "['’]").replace(" ", r"\s+") for name in HOLIDAYS)
+HOLIDAY = any_of(" ".join(name.replace(" ", "_") for name in HOLIDAYS))
 ORDINAL = any_of(_ORDINALS)
 NUMBER = (
     r"(?:an?\s+couple(?:\s+of)?|couple(?:\s+of)?|an?\s+few|few|several|half\s+an?|an?"

@@ -23,9 +23,9 @@ def any_of(alternatives: str | Iterable[str]) -> str:
     In a string they stand apart by white space. An underscore is white space of the text, an apostrophe also the
     curly one: "can't_stand look?s".
     """
-    parts = alternatives.split() if isinstance(alternatives, str) else alternatives
-    readable = (part.replace("_", r"\s+").replace("'", "['’]") for part in parts)
-    return f"(?:{'|'.join(sorted(readable, key=len, reverse=True))})"
+    if isinstance(alternatives, str):
+        alternatives = alternatives.replace("_", r"\s+").replace("'", "['’]").split()
+    return f"(?:{'|'.join(sorted(alternatives, key=len, reverse=True))})"
 
 
 def phrases(*alternatives: str) -> LazyPattern:

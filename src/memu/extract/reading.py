@@ -7,30 +7,27 @@ from memu.extract.patterns import any_of, lazy
 from memu.extract.sentences import EMOJI
 from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS
 
-_OPENERS = (
+_OPENERS = any_of(
     "oh ah aw+ wow whoa woah hey+ hi hiya hello yo dear yes yeah yep yup no nope nah ok okay alright right sure well "
-    "so anyway anyways um+ uh+ hm+ mm+ haha\\w* hehe\\w* lol ha ugh oops yay omg thanks thank\\s+you cheers sorry "
-    "great cool nice perfect awesome amazing brilliant excellent lovely wonderful good exactly absolutely totally "
-    "definitely honestly actually seriously congrats congratulations by\\s+the\\s+way btw also look listen "
-    "you\\s+know i\\s+mean guess\\s+what same\\s+here me\\s+too true indeed of\\s+course fair\\s+enough got\\s+it "
-    "noted no\\s+worries no\\s+problem i\\s+know good\\s+news bad\\s+news great\\s+news"
+    "so anyways? um+ uh+ hm+ mm+ haha\\w* hehe\\w* lol ha ugh oops yay omg thanks thank_you cheers sorry great cool "
+    "nice perfect awesome amazing brilliant excellent lovely wonderful good exactly absolutely totally definitely "
+    "honestly actually seriously congrats congratulations by_the_way btw also look listen you_know i_mean guess_what "
+    "same_here me_too true indeed of_course fair_enough got_it noted no_worries no_problem i_know "
+    "(?:good|bad|great)_news"
 )
 _OPENER = lazy(
-    rf"\s*(?:{any_of(_OPENERS)}(?:\s+(?:so\s+much|a\s+lot|again|very\s+much|man|dude|mate))?"
-    r"(?:,?\s+(?-i:[A-Z])\w+)?\s*[,!.…:;—–-]+|(?:and|but|so|oh|well|then|also|plus|you\s+know)\b,?)\s*"
+    rf"\s*(?:{_OPENERS}(?:\s+(?:so\s+much|a\s+lot|again|very\s+much|man|dude|mate))?(?:,?\s+(?-i:[A-Z])\w+)?"
+    r"\s*[,!.…:;—–-]+|(?:and|but|so|oh|well|then|also|plus|you\s+know)\b,?)\s*"
 )
 _CALLED = lazy(r",\s+(?-i:[A-Z])\w+(?:\s+x+)?(?=[\s.!?…]*$)")
 _TRIMMING = EMOJI[:-1] + r"\s.!…,;:\"'”’»)(*_~–—-]"
 _TRIMMINGS = lazy(rf"(?<!{_TRIMMING}){_TRIMMING}++$")
-_TAG = lazy(
-    r",\s+(?:would\s+you\s+believe(?:\s+it)?|you\s+know|right|huh|eh|isn['’]?t\s+(?:it|he|she|that)"
-    r"|don['’]t\s+you\s+think|no|ok)"
-    r"\s*\?+$"
-)
+_TAGS = any_of("would_you_believe(?:_it)? you_know right huh eh isn't_(?:it|he|she|that) don't_you_think no ok")
+_TAG = lazy(rf",\s+{_TAGS}\s*\?+$")
 _TOKEN = lazy(r"[^\W\d_]+(?:-[^\W\d_]+)*|[£$€¥]?\d+(?:[.,:/]\d+)*[%°]?")
 _LATIN = lazy(r"[a-zà-ɏ]")
 _OTHER_SCRIPT = lazy(r"[^\W\d_a-zà-ɏ]")
-_NAME_VERB = lazy(r"\W*(?:(?-i:[A-Z][a-zà-ɏ]+)|(?:my|our|his|her|their|the)\s+\w+)\s+(?-i:[a-z]{2,}[^s\W]s)\b")
+_NAME_VERB = lazy(r"\W*(?:(?-i:[A-Z][a-zà-ɏ]+)|(?:my|our|his|her|their|the)\s+\w+)\s+(?-i:[a-z]{2,}[^s\W]s)\s+\w")
 _FIRST_WORD = lazy(r"^\W*([^\W\d_]+)")
 _NAME = lazy(r"(?<=[^.!?:…\"“(\s]\s)(?-i:[A-Z][^\W\d_]*[a-zà-ɏ][^\W\d_]*)")
 

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from memu.extract.base import ExtractedItem, Extraction
 from memu.extract.dates import resolve_date
-from memu.extract.patterns import lazy, words
-from memu.extract.reading import Reading, is_foreign, names_in, read_sentence, strip_openers
+from memu.extract.patterns import lazy, start, words
+from memu.extract.reading import Reading, is_foreign, names_in, read_sentence
 from memu.extract.sentences import LONGEST, Span, split_sentences
 from memu.extract.smalltalk import is_empty, is_small_talk
 from memu.extract.summaries import choose_caption
@@ -30,12 +30,19 @@ _FRAGMENT_WORDS = 6
 _FENCED = lazy(r"\s*(?:```|~~~)")
 _FENCE_ABOVE = lazy(r"(?:^|\n)[ \t>]*(?:```|~~~)[^\n`]*\n[ \t>]*\Z")
 _ASKS_FOR = lazy(r"\b(?:where|when|who|whose|which|what|how\s+(?:many|much|long|old|often|far))\b")
+_ASKS_WHETHER = start(
+    r"(?:do|did|are|were|have|had|can|could|will|would)\s+you", r"(?:is|are|was|were|has|have|did|does)\s+your"
+)
+_YES_OR_NO = lazy(
+    r"\s*(?:yes|yeah|yep|yup|no|nope|never|indeed|correct|exactly|of\s+course|not\s+(?:yet|anymore|any\s+more|really))\b"
+    r"(?:,?\s*(?:i|we|they|he|she|it)\s+(?:do|did|am|was|were|have|can|could|will|would|is|are|has)(?:n['’]t|\s+not)?)?[\s.!]*"
+)
 _ASIDE = lazy(r"(?:what|how)\s+about|what['’]?s\s+(?:up|new)")
 _OF_ONESELF = lazy(r"\b(?:i|i['’]m|my|me|mine)\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class _Sentence:
     """A sentence of a message: where it stands in the source's text, and its reading (None for code).
 
     `question` is the one that a fragment answers.
@@ -44,16 +51,20 @@ class Sentence:
     start: int
     end: int
     reading: Reading | None
-    question: "Question | None" = None
+    question: "_Question | None" = None
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """The last question of a message, and whether it asks for a fact: where, when, who, what, how many."""
+class _Question:
+    """The last question of a message.
+
+    It may ask for a fact (where, when, who, what, how many), or state one that a mere yes or no decides.
+    """
 
     message: Message
     text: str
     asks_for_fact: bool
+    states_fact: bool
 
 
 class RuleExtractor:
@@ -97,23 +108,25 @@ class _SourceReader:
         for sentence in self._kept(position, message):
             yield self._item(sentence, message)
 
-    def _kept(self, position: int, message: Message) -> list[Sentence]:
+    def _kept(self, position: int, message: Message) -> list[_Sentence]:
         """The sentences of a message that are worth an item; a fragment joins the one before it."""
-        kept: list[Sentence] = []
+        kept: list[_Sentence] = []
         last = -1
         asked = self._question_before(position) if message.speaker else None
         for index, sentence in enumerate(self._sentences(message)):
             if not self._worth(sentence.reading, message, None if kept else asked):
                 continue
             fragment = message.speaker is not None and _is_fragment(sentence.reading)
-            if fragment and kept and last == index - 1:
+            if fragment and kept and kept[-1].reading and last == index - 1:
                 kept[-1] = replace(kept[-1], end=sentence.end)
             else:
                 kept.append(replace(sentence, question=asked if fragment and not kept else None))
             last = index
+        if not kept and asked and asked.states_fact and _YES_OR_NO().fullmatch(self.source.content(message)):
+            return [replace(self._sentence(message.start, message.end), question=asked)]
         return kept
 
-    def _worth(self, reading: Reading | None, message: Message, asked: Question | None) -> bool:
+    def _worth(self, reading: Reading | None, message: Message, asked: _Question | None) -> bool:
         if reading is None:
             return True
         if message.speaker is None:
@@ -122,21 +135,23 @@ class _SourceReader:
             reading, with_assistant=self._with_assistant, answers=asked is not None and asked.asks_for_fact
         )
 
-    def _sentences(self, message: Message) -> list[Sentence]:
+    def _sentences(self, message: Message) -> list[_Sentence]:
         if message.speaker is None and _is_code_block(self.source.text, message.start):
-            return [Sentence(message.start, message.end, None)]
+            return [_Sentence(message.start, message.end, None)]
+        if message.speaker is None and _is_table_row(message):
+            return [self._sentence(message.start, message.end)]
         return [self._sentence(message.start + span.start, message.start + span.end) for span in self._spans(message)]
 
     def _spans(self, message: Message) -> list[Span]:
         return split_sentences(self.source.content(message))
 
-    def _sentence(self, start: int, end: int) -> Sentence:
+    def _sentence(self, start: int, end: int) -> _Sentence:
         text = self.source.text[start:end]
         if end - start > LONGEST or _FENCED().match(text):
-            return Sentence(start, end, None)
-        return Sentence(start, end, read_sentence(text, names=self._names, foreign=self._foreign))
+            return _Sentence(start, end, None)
+        return _Sentence(start, end, read_sentence(text, names=self._names, foreign=self._foreign))
 
-    def _question_before(self, position: int) -> Question | None:
+    def _question_before(self, position: int) -> _Question | None:
         """The question with which the message before ends, when somebody else wrote it."""
         if position == 0:
             return None
@@ -145,18 +160,23 @@ class _SourceReader:
             return None
         spans = self._spans(before)[-1:]
         text = "".join(self.source.content(before)[span.start : span.end] for span in spans)
-        if not text or len(text) > LONGEST or not read_sentence(text).question:
+        if not text or len(text) > LONGEST:
             return None
-        core = strip_openers(text)
-        return Question(before, text, bool(_ASKS_FOR().match(core)) and not _ASIDE().match(core))
+        reading = read_sentence(text, names=self._names)
+        if not reading.question:
+            return None
+        asks = bool(_ASKS_FOR().match(reading.core)) and not _ASIDE().match(reading.core)
+        states = bool(_ASKS_WHETHER().match(reading.core)) and len(reading.content) + reading.names > 1
+        return _Question(before, text, asks_for_fact=asks, states_fact=states)
 
-    def _item(self, sentence: Sentence, message: Message) -> ExtractedItem:
+    def _item(self, sentence: _Sentence, message: Message) -> ExtractedItem:
         text, asked = self.source.text[sentence.start : sentence.end], sentence.question
         summary = f"{asked.text} {text}" if asked else text
-        when = resolve_date(summary, message.at) if sentence.reading else None
+        reading = read_sentence(summary, foreign=self._foreign) if asked else sentence.reading
+        when = resolve_date(summary, message.at) if reading else None
         return ExtractedItem(
             summary=summary,
-            memory_type=self._type(sentence.reading, message, dated=when is not None),
+            memory_type=self._type(reading, message, dated=when is not None),
             message_ids=(asked.message.id, message.id) if asked else (message.id,),
             start=sentence.start,
             end=sentence.end,
@@ -192,3 +212,8 @@ def _is_fragment(reading: Reading | None) -> bool:
 def _is_code_block(text: str, start: int) -> bool:
     """Whether a block of a document stands in a fence, which is not part of it."""
     return bool(_FENCE_ABOVE().search(text, max(0, start - 200), start))
+
+
+def _is_table_row(message: Message) -> bool:
+    """Whether a block of a document stands under the header of a table, which is the last part of its heading."""
+    return " | " in (message.heading or "").rpartition(" > ")[2]

@@ -53,6 +53,9 @@ _STARTERS = words(
 )
 
 
+_AUXILIARIES = words("is are was were do does did have has had can could will would should")
+
+
 class Span(NamedTuple):
     """Where a sentence stands: `text[start:end]`."""
 
@@ -155,7 +158,7 @@ def _ends(text: str, begin: int, mark: int, after: int, end: int, lowercase: boo
         return True
     if signs.startswith(("..", "…")) or signs[-1] in "\"'”’»)]":
         return False
-    return lowercase or starter
+    return lowercase or (starter and word not in _AUXILIARIES)
 
 
 def _full_stop(text: str, begin: int, mark: int, word: str, starter: bool) -> bool:

@@ -5,86 +5,109 @@ with content, somebody's own affairs) is weighed against what speaks against it 
 an order, a mere reaction). The rules are English. A sentence in another language is not small talk by mere ignorance.
 """
 
-from memu.extract.patterns import any_of, lazy
+from memu.extract.patterns import any_of, lazy, phrases, start
 from memu.extract.reading import Reading
 from memu.extract.vocabulary import BARE_VERBS, PAST_FORMS
 
 ENOUGH = 2.5
 """The weight from which on a sentence is kept."""
 
-_FORMULA = lazy(
-    r"(?:i['’]?m\s+|we['’]?re\s+|i\s+am\s+|it['’]?s\s+)?(?:so|really|very|just|truly|super|also)?\s*(?:"
-    r"(?:glad|happy|sorry|proud|pleased|delighted|thrilled|stoked|excited|sad)\s+(?:to\s+(?:hear|see|know|help)"
-    r"|for\s+(?:you|them|him|her)"
-    r"|of\s+you|that\s+you|you|i\s+could|it\s+(?:helped|worked))"
-    r"|(?:good|great|nice|lovely|awesome|wonderful)\s+to\s+(?:see|hear|meet|talk|chat|know|catch)"
-    r"|rooting\s+for|here\s+for\s+you|with\s+you\b|all\s+ears|(?:the\s+)?(?:worst|best)\W*$)"
-    r"|(?:many\s+)?(?:thanks|thank\s+you|thx|cheers)\b(?:\s+(?:so\s+much|a\s+lot|again|very\s+much))?\s*(?:for|to"
-    r"|anyway|$|\W)"
-    r"|(?:i\s+)?(?:really\s+|so\s+)?appreciate\s+(?:it|that|you|your|the)"
-    r"|(?:happy|merry)\s+(?:belated\s+)?(?:birthday|new\s+year|christmas|easter|holidays|anniversary|weekend)"
-    r"|good\s+(?:morning|afternoon|evening|night|luck|job|call|point|one|for\s+you|idea|question)|night\b"
-    r"|(?:good)?bye\b"
-    r"|congrat\w*|well\s+done|way\s+to\s+go|hats\s+off|all\s+the\s+best|best\s+(?:wishes|of\s+luck)|bless\s+you"
-    r"|(?:have|enjoy)\s+(?:a|an|your|the|fun|yourself)\b|get\s+well|take\s+care|sleep\s+(?:well|tight)"
-    r"|safe\s+(?:travels|trip|journey|flight)"
-    r"|(?:see|catch|talk\s+to|speak\s+to|chat\s+with)\s+(?:you|ya)\b|(?:talk|speak|chat|catch\s+up)\s+(?:soon"
-    r"|later|then|tomorrow)"
-    r"|(?:i['’]?ve\s+|i\s+have\s+|i\s+)?(?:got\s+to|gotta|have\s+to|need\s+to|must|better|should)\s+(?:go|run|dash"
-    r"|leave|head)\b"
-    r"|let\s+me\s+(?:know|see|think|check)|keep\s+(?:me\s+posted|it\s+up|going|at\s+it)|fingers\s+crossed"
-    r"|(?:i\s+)?can['’]?t\s+wait\s*(?:$|\W*$|to\s+(?:hear|see|meet|catch))"
-    r"|(?:i['’]?m\s+)?looking\s+forward\s+to\s+(?:it|that|hearing|seeing)"
-    r"|(?:i\s+)?(?:totally|completely|fully|absolutely|definitely|really)?\s*(?:agree|understand|see|know|get\s+it"
-    r"|hear\s+you|bet|guess|hope|think|feel)"
-    r"(?:\s+(?:so|you|what\s+you\s+mean|it|that|the\s+same|how\s+you\s+feel|with\s+you|like\s+it))*\W*(?:too"
-    r"|either)?\W*$"
-    r"|no\s+(?:problem|worries|way|idea|doubt|kidding|rush|need|pressure|comment)\b|(?:don['’]?t|never)\s+(?:worry"
-    r"|mention|mind|you\s+dare)"
-    r"|my\s+pleasure|any\s*time|(?:as\s+)?told\s+you|guess\s+(?:what|who|where)|same\s+here|me\s+(?:too|neither)"
-    r"|likewise|will\s+do|sounds\s+"
-    r"|(?:i\s+)?hope\s+(?:you|it|that|this|to\s+see|all|everything)|wish(?:ing)?\s+(?:you|me)"
-    r"|(?:you\s+can\s+)?count\s+on"
-    r"|what\s+(?:a|an)\s|how\s+(?:\w+\s+)?(?:cool|nice|lovely|sweet|cute|funny|exciting|awful|sad|weird|strange"
-    r"|wonderful|awesome)\b"
-    r"|(?:i['’]?ve|i\s+have|i['’]?ve\s+got|i\s+got|i\s+do\s+have)\s+(?:got\s+)?(?:a\s+"
-    r"|some\s+)?(?:\w+\s+)?(?:news\b|something\s+to\b|(?:question|confession)\b)"
-    r"|(?:of\s+)?course\b(?!\W*\w+\W+\w+\W+\w+)|i\s+(?:adore|love|hate)\s+(?:it|that|this|him|her|them|you)\W*$"
-    r"|(?:i['’]?m\s+|i['’]?d\s+be\s+|i\s+am\s+)?(?:happy|here|glad)\s+to\s+help|feel\s+free|at\s+your\s+service"
-    r"|(?:poor|silly|lucky|clever|good|bad)\s+(?:old\s+)?(?:you|thing|boy|girl|me|old)\b"
+_I = r"(?:i\s+)?"
+_I_AM = r"(?:(?:i['’]?m|we['’]?re|i\s+am|it['’]?s)\s+)?(?:(?:so|really|very|just|truly|super|also)\s+)?"
+_I_HAVE = r"(?:i['’]?ve|i\s+have|i['’]?ve\s+got|i\s+got|i\s+do\s+have)\s+(?:got\s+)?"
+_SURELY = r"(?:(?:totally|completely|fully|absolutely|definitely|really|so)\s+)?"
+_END = r"\W*$"
+_FORMULAS = (
+    _I_AM + any_of("glad happy sorry proud pleased delighted thrilled stoked excited sad") + r"\s+"
+    r"(?:to\s+(?:hear|see|know|help)|for\s+(?:you|them|him|her)|of\s+you|that\s+you|you\b|i\s+could|it\s+(?:helped|worked))",
+    _I_AM + r"(?:good|great|nice|lovely|awesome|wonderful)\s+to\s+(?:see|hear|meet|talk|chat|know|catch)",
+    _I_AM + any_of("rooting_for here_for_you with_you all_ears (?:the_)?(?:worst|best)") + r"(?:\W*$|\s+you\b)",
+    r"(?:many\s+)?(?:thanks|thank\s+you|thx|cheers)\b(?:\s+(?:so\s+much|a\s+lot|again|very\s+much))?"
+    r"(?:\s*\W|\s+(?:for|to|anyway)\b|$)",
+    _I + _SURELY + r"appreciate\s+(?:it|that|you|your|the)\b",
+    r"(?:happy|merry)\s+(?:belated\s+)?(?:birthday|new\s+year|christmas|easter|holidays|anniversary|weekend)",
+    r"good\s+(?:morning|afternoon|evening|night|luck|job|call|point|one\b|for\s+you|idea|question)|night\b|(?:good)?bye\b",
+    any_of(
+        "congrat\\w* well_done way_to_go hats_off all_the_best best_(?:wishes|of_luck) bless_you get_well take_care"
+    ),
+    any_of(
+        "sleep_(?:well|tight) safe_(?:travels|trip|journey|flight) keep_(?:me_posted|it_up|going|at_it) fingers_crossed"
+    ),
+    r"(?:have|enjoy)\s+(?:a|an|your|the|fun|yourself)\b",
+    any_of("(?:see|catch)_(?:you|ya) (?:talk|speak)_to_(?:you|ya) chat_with_(?:you|ya)") + r"\b",
+    r"(?:talk|speak|chat|catch\s+up)\s+(?:soon|later|then|tomorrow)\b",
+    r"(?:i['’]?ve\s+|i\s+have\s+|i\s+)?(?:got\s+to|gotta|have\s+to|need\s+to|must|better|should)\s+"
+    r"(?:go|run|dash|leave|head)\b",
+    r"let\s+me\s+(?:know|see|think|check)\b",
+    _I + rf"can['’]?t\s+wait(?:{_END}|\s+to\s+(?:hear|see|meet|catch)\b)",
+    r"(?:i['’]?m\s+)?looking\s+forward\s+to\s+(?:it|that|hearing|seeing)\b",
+    _I
+    + _SURELY
+    + any_of("agree understand see know get_it hear_you bet guess hope think feel")
+    + r"(?:\s+"
+    + any_of("so you what_you_mean it that the_same how_you_feel with_you like_it")
+    + rf")*(?:\W+(?:too|either))?{_END}",
+    r"no\s+(?:problem|worries|way|idea|doubt|kidding|rush|need|pressure|comment)\b",
+    r"(?:don['’]t|never)\s+(?:worry|mention|mind|you\s+dare)\b",
+    any_of(
+        "my_pleasure any_?time (?:as_)?told_you guess_(?:what|who|where) same_here me_(?:too|neither) likewise will_do"
+    )
+    + r"\b",
+    r"sounds\s+",
+    _I + r"hope\s+(?:you|it|that|this|to\s+see|all|everything)\b",
+    r"wish(?:ing)?\s+(?:you|me)\b|(?:you\s+can\s+)?count\s+on\b",
+    r"what\s+an?\s|how\s+(?:\w+\s+)?"
+    + any_of("cool nice lovely sweet cute funny exciting awful sad weird wonderful")
+    + r"\b",
+    _I_HAVE + r"(?:a\s+|some\s+)?(?:\w+\s+)?(?:news\b|something\s+to\b|(?:question|confession)\b)",
+    r"(?:of\s+)?course\b(?!\W*\w+\W+\w+\W+\w+)",
+    rf"i\s+(?:adore|love|hate)\s+(?:it|that|this|him|her|them|you){_END}",
+    r"(?:i['’]?m\s+|i['’]?d\s+be\s+|i\s+am\s+)?(?:happy|here|glad)\s+to\s+help\b|feel\s+free\b|at\s+your\s+service\b",
+    r"(?:poor|silly|lucky|clever|good|bad)\s+(?:old\s+)?(?:you|thing|boy|girl|me|old)\b",
 )
+_FORMULA = lazy("|".join(f"(?:{formula})" for formula in _FORMULAS))
 _ADDRESSED = lazy(r"(?:you|u|y['’]?all)\b(?:['’](?:re|ve|ll|d)|\s+\w+)")
-_YOURS = lazy(r"your\b")
-_ORDER = lazy(
-    rf"(?:please\s+|just\s+|now\s+|do\s+)?(?:{any_of(BARE_VERBS)}\b(?!['’]))(?!\s+(?:is|was|are|were|has|had)\b)"
+_YOURS = start("your")
+_ORDER = lazy(rf"(?:(?:please|just|now|do)\s+)?(?:{any_of(BARE_VERBS)}\b(?!['’]))(?!\s+(?:is|was|are|were|has|had)\b)")
+_REACTION = start(
+    r"(?:that|this|these|those|it|which)(?:['’](?:s|d|ll)|\s+"
+    + any_of(
+        "is was were are really sure must would will sounds? looks? seems? feels? makes? means? felt sounded looked "
+        "helps?"
+    )
+    + ")",
+    r"there(?:['’]s|\s+(?:is|are))|must\s+(?:be|have)|sounds?|looks?|feels?",
 )
-_REACTION = lazy(
-    r"(?:(?:that|this|it|these|those|which)(?:['’]s|['’]d|['’]ll|\s+(?:is|was|were|are|really|sure|must|would|will"
-    r"|sounds?|looks?|seems?|feels?"
-    r"|makes?|means?|felt|sounded|looked|helps?))|there\s+(?:is|are)|there['’]s|must\s+(?:be|have)|sounds?|looks?"
-    r"|feels?)\b"
-)
-_OWN = lazy(r"(?:i|we|my|our|me|let['’]?s)\b")
-_TOLD = lazy(rf"(?:i|we|he|she|they)\s+(?:\w+\s+)?(?:{any_of(PAST_FORMS)}|[a-z]{{2,}}(?<!e)ed)\b")
-_OTHERS = lazy(r"(?:he|she|they|his|her|their)\b")
-_KIN = lazy(
-    r"\b(?:mum|mom|mother|dad|father|parents?|sister|brother|wife|husband|son|daughter|kids?|child|children|baby"
-    r"|grand\w+|aunt|uncle"
-    r"|cousin|girlfriend|boyfriend|partner|boss|colleagues?|roommate|flatmate|neighbou?rs?|dog|cat|puppy|kitten)\b"
+_OWN = start("i|we|my|our|me|let['’]?s")
+_OTHERS = start("he|she|they|his|her|their")
+_TOLD = start(rf"(?:i|we|he|she|they)\s+(?:\w+\s+)?(?:{any_of(PAST_FORMS)}|[a-z]{{2,}}(?<!e)ed)")
+_KIN = phrases(
+    any_of(
+        "mum mom mother dad father parents? sister brother wife husband son daughter kids? child children baby "
+        "grand\\w+ aunt uncle cousin girlfriend boyfriend partner boss colleagues? roommate flatmate neighbou?rs? "
+        "dog cat puppy"
+        "kitten"
+    )
 )
 _OFFER = lazy(r"(?:i|we)(?:['’]ll|\s+(?:will|can|could|would))\b.{0,40}\b(?:you|your)\b")
-_DATED = lazy(
-    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|june|july|august|september"
-    r"|october|november"
-    r"|december|(?-i:May)|yesterday|tomorrow|tonight|christmas|easter|spring|summer|autumn|winter"
-    r"|(?:last|next|this|every|a|per)\s+(?:day|night|week|weekend|month|year|time)|ago|daily|weekly|o['’]clock"
-    r"|noon|midnight)\b"
+_DATED = phrases(
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?",
+    any_of("january february march april june july august september october november december (?-i:May)"),
+    any_of(
+        "yesterday tomorrow tonight christmas easter spring summer autumn winter ago daily weekly o'clock noon midnight"
+    ),
+    r"(?:last|next|this|every|a|per)\s+(?:day|night|week|weekend|month|year|time)",
 )
-_COUNTED = lazy(
-    r"\b(?:\d[\d.,:]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty"
-    r"|thirty)\s+(?!of\b)[a-z]{3,}"
+_COUNTED = phrases(
+    r"(?:\d[\d.,:]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty)\s+(?!of\b)[a-z]{3,}"
 )
 _ANNOUNCES = lazy(r":\s*$")
+_TELLS = start(
+    r"(?:did|have|do)\s+(?:i|we)\s+(?:tell|told|mention|ever\s+(?:tell|mention))",
+    r"did\s+you\s+(?:know|hear)\s+(?:that|about\s+my|i|we)",
+    r"(?:can|could)\s+you\s+believe\s+(?:that\s+)?(?:i|we|my|he|she|they)",
+    r"remember\s+(?:when|how|that)\s+(?:i|we|my)|you\s+know\s+(?:that\s+)?(?:i|we|my)",
+)
 
 
 def is_small_talk(reading: Reading, *, with_assistant: bool = False, answers: bool = False) -> bool:
@@ -161,14 +184,6 @@ def _substance(reading: Reading) -> float:
     if distinct and _TOLD().match(core):
         total += 0.5
     return total
-
-
-_TELLS = lazy(
-    r"(?:did|have|do)\s+(?:i|we)\s+(?:tell|told|mention|ever\s+(?:tell|mention))|did\s+you\s+(?:know"
-    r"|hear)\s+(?:that\s+|about\s+my|i\b|we\b)"
-    r"|(?:can|could)\s+you\s+believe\s+(?:that\s+)?(?:i|we|my|he|she|they)\b|remember\s+(?:when|how|that)\s+(?:i"
-    r"|we|my)\b|you\s+know\s+(?:that\s+)?(?:i|we|my)\b"
-)
 
 
 def _states(reading: Reading) -> bool:

@@ -43,7 +43,7 @@ class ExtractiveSummarizer:
         group = _Group(texts, vectors)
         score = 0.3 * group.centrality() + 0.35 * np.linspace(0.0, 1.0, len(texts)) + 0.35 * group.substance()
         if vectors is not None and category.vector is not None:
-            score = score + 0.3 * _spread(vectors @ category.vector)
+            score = score + 0.4 * _spread(vectors @ category.vector)
         return group.pick(score, target_length)
 
 

@@ -3,36 +3,31 @@
 from typing import Literal
 
 from memu.extract.patterns import any_of, lazy
+from memu.extract.vocabulary import PAST_FORMS
 
 Tense = Literal["past", "future"]
 
-_IRREGULAR = (
-    "was were had did went got saw met took made came bought ate ran won lost gave told said found felt left began "
-    "drove flew spent broke brought caught chose fell forgot grew heard held kept knew led learnt paid rode sang "
-    "(?-i:sat) sent slept sold spoke stood swam taught thought threw understood woke wore wrote became built been "
-    "done gone seen taken given written driven quit wasn't weren't hadn't didn't couldn't hit hurt"
+_PAST = any_of([*sorted(PAST_FORMS - {"sat"}), "(?-i:sat)", "quit", "hit", "hurt", "done", "gone", "been"])
+_NOT_PAST = any_of(
+    "\\w*eed bed red embed excited scheduled supposed planned booked interested invited tired married worried used "
+    "hundred allowed based limited signed registered enrolled entered arranged"
 )
-_NOT_PAST = (
-    "need feed speed seed weed bed red embed indeed exceed proceed succeed excited scheduled supposed planned booked "
-    "interested invited tired married worried used hundred allowed based limited signed registered enrolled entered "
-    "arranged"
+_LOOKING_AHEAD = any_of(
+    "plans? planning planned scheduled booked supposed hop(?:e|ing) wants? needs? have has aim intend excited thinking "
+    "ready looking_forward can't_wait signed_up registered enrolled entered arranged tickets?"
 )
-_LOOKING_AHEAD = (
-    "plan plans planning planned scheduled booked supposed hope hoping want wants need needs have has aim intend "
-    "excited thinking ready looking\\s+forward can['’]t\\s+wait signed\\s+up registered enrolled entered arranged "
-    "tickets?"
-)
-_PRESENT = (
-    "go goes leave fly move meet see return start open end arrive is are be can could may might would must should "
-    "starts? begins? opens? leaves? arrives? ends? closes? takes\\s+place i['’]d we['’]d"
+_COMING = any_of("will won't shall gonna wanna going_to let'?s upcoming due")
+_PRESENT = any_of(
+    "go goes leaves? fly move meet see return starts? begins? opens? ends? closes? arrives? takes_place is are be can "
+    "could may might would must should i'd we'd"
 )
 _MARKER = lazy(
     r"(?P<planned>\b(?:was|were|had)\s+(?:going|planning|supposed|hoping)\s+to\b)"
-    rf"|(?P<future>\b(?:will|won['’]t|shall|gonna|wanna|going\s+to|let['’]?s|upcoming|due)\b|['’]ll\b"
-    rf"|\b{any_of(_LOOKING_AHEAD)}\s+(?:to|for|about|of|on)\b"
+    rf"|(?P<future>\b{_COMING}\b|['’]ll\b"
+    rf"|\b{_LOOKING_AHEAD}\s+(?:to|for|about|of|on)\b"
     r"|(?:\b(?:am|is|are)|['’](?:m|re|s))\s+(?:\w+ly\s+|not\s+|all\s+|both\s+)?(?!being)\w{2,15}ing\b)"
-    rf"|(?P<past>\b{any_of(_IRREGULAR)}\b|\b(?!{any_of(_NOT_PAST)}\b)[a-z]{{2,15}}ed\b)"
-    rf"|(?P<present>\b{any_of(_PRESENT)}\b|['’](?:s|re)\b)"
+    rf"|(?P<past>\b{_PAST}\b|\b(?!{_NOT_PAST}\b)[a-z]{{2,15}}ed\b)"
+    rf"|(?P<present>\b{_PRESENT}\b|['’](?:s|re)\b)"
 )
 
 

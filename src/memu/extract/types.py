@@ -15,7 +15,8 @@ Voice = Literal["person", "assistant", "document"]
 """Who speaks: a person in a conversation, an assistant, or a document."""
 
 _UNIT = any_of(
-    "day night morning afternoon evening week weekend weekday month year summer winter spring autumn season hour minute "
+    "day night morning afternoon evening week weekend weekday month year summer winter spring autumn season hour "
+    "minute"
     "time"
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
@@ -45,7 +46,7 @@ _PARTICIPLE = any_of(
 _AFTER_BE = "".join(
     rf"(?<!{word} )" for word in ("is", "are", "am", "be", "'m", "'re", "'s", "’m", "’re", "n't", "not", "so")
 )
-_PAST = phrases(any_of(PAST_FORMS), rf"{_AFTER_BE}\b(?!\w*eed\b)[a-z]{{2,}}ed")
+_PAST = phrases(any_of(PAST_FORMS), rf"(?<!-){_AFTER_BE}\b(?!\w*eed\b)[a-z]{{2,}}ed")
 _PERFECT = phrases(
     r"(?:have|has|haven['’]t|hasn['’]t|['’]ve|['’]s)\s+(?:(?:\w+ly|just|also|even|now|already|never)\s+)*"
     rf"(?:{_PARTICIPLE}|\w{{2,}}ed)"
@@ -53,23 +54,24 @@ _PERFECT = phrases(
 _ONGOING = phrases(r"(?:have|has|['’]ve|['’]s)\s+been\s+\w+ing", r"for\s+(?:the\s+past\s+)?(?:\w+\s+)?years")
 _COMING = phrases(
     any_of(
-        "'ll will won't shall gonna going_to let'?s planning plans?_to hope_to hoping_to about_to intend aim_to want_to "
-        "need_to have_to has_to must(?!_(?:be|have)) i'd_(?:like|love)_to we'd_(?:like|love)_to tomorrow tonight next_\\w+ "
-        "due booked signed_up deadline appointment upcoming until by_the_end"
+        "'ll will won't shall gonna going_to let'?s planning plans?_to hope_to hoping_to about_to intend aim_to "
+        "want_to need_to have_to has_to must(?!_(?:be|have)) i'd_(?:like|love)_to we'd_(?:like|love)_to tomorrow "
+        "tonight next_\\w+ due booked signed_up deadline appointment upcoming until by_the_end"
     )
 )
 _PROGRESSIVE = phrases(r"(?:am|is|are|['’](?:m|re|s))\s+(?:(?:\w+ly|still|just|also|now)\s+)*(?!being)[a-z]{2,}ing")
 _EVENT_NOUN = phrases(
     any_of(
         "birthday wedding party concert gig exam interview appointment meeting trip holiday vacation flight race match "
-        "tournament conference festival funeral surgery operation accident graduation anniversary dinner picnic hike visit"
+        "tournament conference festival funeral surgery operation accident graduation anniversary dinner picnic hike "
+        "visit"
     )
 )
 _SUBJECT = r"(?:i|we|he|she|they|it|you|(?:my|our|his|her|their)\s+\w+)"
 _STATE_VERB = any_of(
-    "am is are isn't aren't has have owns? lives? works? loves? likes? prefers? hates? enjoys? needs? wants? knows? can "
-    "can't could speaks? study studies teach(?:es)? runs? uses? don't doesn't plays? collects? believes? thinks? feels? "
-    "minds? miss(?:es)? wish(?:es)? dreams? even_\\w+"
+    "am is are isn't aren't has have owns? lives? works? loves? likes? prefers? hates? enjoys? needs? wants? knows? "
+    "can can't could speaks? study studies teach(?:es)? runs? uses? don't doesn't plays? collects? believes? thinks? "
+    "feels? minds? miss(?:es)? wish(?:es)? dreams? even_\\w+"
 )
 _STATE = lazy(rf"(?:^|\b(?:and|but|that|who|which|because)\s+){_SUBJECT}(?:['’](?:m|re|s)|\s+{_STATE_VERB})\b")
 _SELF = phrases(
@@ -90,7 +92,7 @@ _ROLE = lazy(
 _SERVED = phrases(any_of("preferences? prefers? please_(?:use|write|keep|call) dark_mode"))
 _GENERAL = start(
     any_of(
-        "the a an most some all any no people there this that these those if when in only never always do don't you one "
+        "the a an most some all any no people there this that these those if when in only never always do don't you one"
         "it"
     )
 )

@@ -114,6 +114,7 @@ class SQLiteDB:
 
     def _insert(self, table: str, record: Record, **further: Any) -> None:
         """Write a caller's record as a row of its owner."""
+        check_text("id", record.id, longest=36)
         database = self._of(record)
         embedding = getattr(record, "embedding", None)
         vector = checked(embedding) if embedding else None  # older code writes [] for no embedding

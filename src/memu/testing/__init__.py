@@ -2,6 +2,9 @@
 
 from memu.testing.backend import ALICE, BOB, Backend, Rows, Suite
 from memu.testing.conditions import ConditionTests
+from memu.testing.editing import EditTests
+from memu.testing.finding import MeaningTests, RetrieveTests
+from memu.testing.keeping import DatabaseTests
 from memu.testing.listing import ListTests
 from memu.testing.memorizing import MemorizeTests
 from memu.testing.requirements import require, required
@@ -13,7 +16,7 @@ class RecordStoreTests(RowTests, ConditionTests, TransactionTests):
     """The contract of the record store."""
 
 
-class BackendTests(RecordStoreTests, MemorizeTests, ListTests):
+class BackendTests(RecordStoreTests, MemorizeTests, ListTests, EditTests, DatabaseTests, RetrieveTests, MeaningTests):
     """Everything that a backend keeps to."""
 
 

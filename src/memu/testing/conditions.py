@@ -74,7 +74,9 @@ class ConditionTests(RecordSuite):
         plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
         number = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
         leaves = st.none() | st.booleans() | number | plain
-        value = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(plain, inner), max_leaves=8)
+        value = st.recursive(
+            leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(plain, inner), max_leaves=8
+        )
 
         @FUZZ
         @given(plain, st.dictionaries(plain, value, max_size=4), st.datetimes())

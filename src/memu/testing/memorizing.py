@@ -160,8 +160,8 @@ class MemorizeTests(Suite):
     def test_going_back_to_an_earlier_version_is_a_version_again(self, backend: Backend, memory: SyncService) -> None:
         path = _written(backend.folder, talk(FACTS[:4]))
         memory.memorize(resource_url=path, user=ALICE)
-        _written(backend.folder, talk(FACTS[1:5]))
-        memory.memorize(resource_url=path, user=ALICE)
+        _written(backend.folder, talk(FACTS[:5])[1:])
+        assert memory.memorize(resource_url=path, user=ALICE)["status"] == "replaced"
         _written(backend.folder, talk(FACTS[:4]))
         result = memory.memorize(resource_url=path, user=ALICE)
         assert result["status"] == "replaced"

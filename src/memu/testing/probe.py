@@ -50,9 +50,7 @@ SCHEMA = Schema(
     ("user_id",),
 )
 
-_EMPTY: Row = {
-    column.name: None for column in SCHEMA.table(THINGS).columns if column.nullable
-}
+_EMPTY: Row = {column.name: None for column in SCHEMA.table(THINGS).columns if column.nullable}
 
 
 def thing(identity: str, user: str = "alice", **values: Any) -> Row:

@@ -18,7 +18,7 @@ TEXTS = {
     "right to left": "שלום עולם، مرحبا \u202bmixed\u202c",
     "combining": "e\u0301 \u00e9 n\u0303 \u1e9b\u0323",
     "spaces": "  outer, \t tab, \r\n line ends \u00a0 ",
-    "quotes": "it's \"quoted\" \\ back; -- DROP TABLE probe_things; %s {0} :name ?",
+    "quotes": 'it\'s "quoted" \\ back; -- DROP TABLE probe_things; %s {0} :name ?',
     "controls": "".join(map(chr, range(1, 32))) + "\x7f\x85\u2028\ufeff\uffff",
     "long": "ä𝄞x" * 350_000,
 }

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memu.extract.dates import When, resolve_date
+from memu.extract.patterns import words
 
 WEDNESDAY = datetime(2023, 6, 14, 15, 30, tzinfo=UTC)
 MONDAY = datetime(2023, 8, 21, 9, 0, tzinfo=UTC)
@@ -47,6 +48,20 @@ def one(day: str) -> tuple[str, str]:
         ("Last week on Tuesday I fell.", WEDNESDAY, one("2023-06-06")),
         ("The Friday before last I fell.", WEDNESDAY, one("2023-06-02")),
         ("A week from Friday we move.", WEDNESDAY, one("2023-06-23")),
+        ("We move Friday week.", WEDNESDAY, one("2023-06-23")),
+        ("A week tomorrow I fly.", WEDNESDAY, one("2023-06-22")),
+        ("We leave in a fortnight.", WEDNESDAY, one("2023-06-28")),
+        ("The first of May was sunny.", WEDNESDAY, one("2023-05-01")),
+        ("On the first Monday of July we meet.", WEDNESDAY, one("2023-07-03")),
+        ("The party is on Sat 16 Sept.", WEDNESDAY, one("2023-09-16")),
+        ("On Friday 23 June at 5 pm we meet.", WEDNESDAY, one("2023-06-23")),
+        ("The deadline is Friday the 23rd.", WEDNESDAY, one("2023-06-23")),
+        ("The summer before last we sailed.", WEDNESDAY, ("2021-06-01", "2021-08-31")),
+        ("It was the night of 3 May.", WEDNESDAY, one("2023-05-03")),
+        ("On the Monday of next week I start.", WEDNESDAY, one("2023-06-19")),
+        ("We'll hike the coming weekend.", WEDNESDAY, ("2023-06-17", "2023-06-18")),
+        ("At the end of 2021 we moved.", WEDNESDAY, ("2021-01-01", "2021-12-31")),
+        ("I'm vegan for January.", datetime(2025, 1, 11, tzinfo=UTC), ("2025-01-01", "2025-01-31")),
         ("We moved last week.", WEDNESDAY, ("2023-06-05", "2023-06-11")),
         ("This week has been hard.", WEDNESDAY, ("2023-06-12", "2023-06-18")),
         ("Next week I start.", WEDNESDAY, ("2023-06-19", "2023-06-25")),
@@ -149,6 +164,9 @@ def test_expressions(text: str, at: datetime, expected: tuple[str, str]) -> None
         "The second year was harder.",
         "On 31 February we never met.",
         "I finished it in a week.",
+        "Happy Friday!",
+        "Thank God it's Friday.",
+        "Happy New Year!",
         "My last week of school was fun.",
     ],
 )
@@ -194,8 +212,12 @@ def test_the_ends_of_the_calendar_do_not_raise(text: str, at: datetime) -> None:
 
 
 WORDS = st.sampled_from(
-    "last next this the week before after of on in 9 12 31 June may Friday weekend years ago two a couple Christmas 2019 "
-    "1/2/2023 summer since every - , . 's day month 3rd 00".split()
+    sorted(
+        words(
+            "last next this the week before after of on in 9 12 31 June may Friday weekend years ago two a couple "
+            "Christmas 2019 1/2/2023 summer since every - , . 's day month 3rd 00 first twelfth Monday fortnight"
+        )
+    )
 )
 
 
