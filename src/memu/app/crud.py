@@ -20,7 +20,7 @@ from memu.backends.base import Condition, equals
 from memu.backends.schema import ITEMS, LINKS, RESOURCES
 from memu.database.core import Database
 from memu.database.repository import Repository
-from memu.database.rows import check_metadata, check_text, link_items, touch_items
+from memu.database.rows import check_memory_type, check_metadata, check_text, link_items, touch_items
 from memu.errors import InputError, NotFoundError
 from memu.extract.base import ExtractedItem
 from memu.models import MemoryItem
@@ -118,6 +118,7 @@ def create_item(
     propagate: bool,
 ) -> dict[str, Any]:
     """Store one memory that the caller worded."""
+    kept = _checked(memory_type, categories, metadata)
     database = parts.database.bound(scope)
     ids = [_category_id(parts, database, name) for name in categories]
     item = database.memory_item_repo.create_item(
@@ -126,14 +127,24 @@ def create_item(
         embedding=vector,  # type: ignore[arg-type]
         embedder=parts.embedder.recorded if vector is not None else None,
         categories=ids,
-        metadata=check_metadata(metadata),
+        metadata=kept,
     )
     return _answer(parts, database, item, ids if propagate else [])
 
 
+def _checked(memory_type: str | None, categories: Sequence[str] | None, metadata: Any) -> dict[str, Any]:
+    """Check what a call gives before any of it is written; returns the metadata as it will be kept."""
+    if memory_type is not None:
+        check_memory_type(memory_type)
+    if isinstance(categories, str) or not isinstance(categories, Sequence | None):
+        raise InputError(f"memory_categories is a {type(categories).__name__}: expected a list of names.")
+    for name in categories or ():
+        check_text("category name", name, longest=255)
+    return check_metadata(metadata)
+
+
 def _category_id(parts: Parts, database: Database, name: str) -> str:
     """The id of a category by its name, made when the scope does not have it yet."""
-    check_text("category name", name, longest=255)
     view = next((one for one in parts.category_views() if one.name.casefold() == name.casefold()), None)
     vector = view.vector if view else None
     return database.memory_category_repo.get_or_create_category(
@@ -156,6 +167,7 @@ def update_item(
     propagate: bool,
 ) -> dict[str, Any]:
     """Change what is given of one memory; what is not given stays as it is."""
+    kept = _checked(memory_type, categories, metadata)
     database = parts.database.bound(scope)
     before = _categories_of(database, memory_id)
     wanted = [_category_id(parts, database, name) for name in categories] if categories is not None else before
@@ -165,7 +177,7 @@ def update_item(
         summary=content,
         embedding=vector,  # type: ignore[arg-type]
         embedder=parts.embedder.recorded if vector is not None else None,
-        metadata=check_metadata(metadata),
+        metadata=kept,
     )
     if wanted != before:
         _file_under(database, memory_id, wanted)

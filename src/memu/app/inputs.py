@@ -1,11 +1,18 @@
 """The first lines of every public call: many documented spellings come in, one form goes on."""
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from memu.database.fields import check_pair
-from memu.errors import InputError, InputTypeError, ScopeError
+from memu.errors import ConfigError, InputError, InputTypeError, ScopeError
 from memu.scope import Scope
+from memu.settings import LLMConfig, LLMProfilesConfig, parse
+from memu.sources.load import refuse_path
+
+Options = Mapping[str, Any] | None
+"""Settings as a plain mapping of option names to values."""
 
 
 def read_queries(queries: Any) -> tuple[str, list[str]]:
@@ -67,3 +74,41 @@ def read_limit(name: str, value: Any, default: int | None) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InputError(f"{name} is {value!r}: expected a whole number from 1 up.")
     return value
+
+
+def one_of(first_name: str, first: Any, second_name: str, second: Any) -> Any:
+    """The one that is given of two spellings; ConfigError when both are."""
+    if first is not None and second is not None:
+        raise ConfigError(f"{first_name} and {second_name} are two spellings of one thing: give one of them.")
+    return first if first is not None else second
+
+
+def read_profiles(one: LLMConfig | Options, many: LLMProfilesConfig | Options) -> dict[str, LLMConfig]:
+    """The configured language models by name; empty when none is."""
+    if one_of("llm_config", one, "llm_profiles", many) is None:
+        return {}
+    if one is not None:
+        return {"default": parse(LLMConfig, one, "llm_config")}
+    return dict(parse(LLMProfilesConfig, many, "llm_profiles").root)
+
+
+def read_content(content: Any, resource_url: str | PathLike[str] | None) -> tuple[str | None, list[Any] | None]:
+    """What `memorize` was given directly, as a text or as messages.
+
+    Raises:
+        InputError: nothing or two things were given, or the name of a file where its text is expected.
+    """
+    if (content is None) == (resource_url is None):
+        raise InputError("give either the content (a text or a list of messages) or resource_url=, one of them.")
+    if content is None:
+        return None, None
+    if isinstance(content, Path):
+        raise InputError(f"{content} is a path: name a file with resource_url=.")
+    if isinstance(content, str):
+        refuse_path(content)
+        return content, None
+    if isinstance(content, Mapping):
+        return None, [content]
+    if isinstance(content, Sequence) and not isinstance(content, bytes | bytearray):
+        return None, list(content)
+    raise InputError(f"content is a {type(content).__name__}: expected a text or a list of messages.")

@@ -1,48 +1,19 @@
-"""`MemoryService`: what users call; wiring and public coroutines only.
+"""`MemoryService`: the calls that users make; every one ends in one step of its own module."""
 
-Longer than 400 lines because every public call is explained here, where its users look.
-"""
-
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
-
-from pydantic import BaseModel
+from typing import Any
 
 from memu.app import context as context_text
-from memu.app import crud, forget, inputs, retrieve, wiring
+from memu.app import crud, forget, inputs, retrieve
+from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
-from memu.app.sync import SyncService
-from memu.backends.base import Capability
-from memu.database.core import Database
-from memu.database.fields import split_scope
-from memu.database.registry import open_database
 from memu.database.rows import check_memory_type, check_metadata, check_text
-from memu.errors import ClosedError, ConfigError, InputError, ModelError, NotFoundError
-from memu.scope import DEFAULT, Scope
-from memu.settings import (
-    BlobConfig,
-    DatabaseConfig,
-    EmbeddingConfig,
-    LLMConfig,
-    LLMProfilesConfig,
-    MemorizeConfig,
-    RetrieveConfig,
-    UserConfig,
-    parse,
-)
-from memu.sources.blobs import BlobStore
-from memu.sources.load import load, refuse_path
-
-logger = logging.getLogger("memu.app")
-
-Options = Mapping[str, Any] | None
+from memu.errors import InputError, ModelError, NotFoundError
+from memu.sources.load import load
 
 
-class MemoryService:
+class MemoryService(ServiceBase):
     """A memory for agents: memorize what was said, retrieve what matters.
 
     Made with `user_id` or `agent_id` the service is bound to that pair (a missing part is "default") and refuses any
@@ -71,93 +42,6 @@ class MemoryService:
         EmbedderMismatch: the store's vectors come from another embedder.
         StorageError: the store cannot be opened.
     """
-
-    def __init__(
-        self,
-        *,
-        user_id: str | None = None,
-        agent_id: str | None = None,
-        database_config: DatabaseConfig | Options = None,
-        database: DatabaseConfig | Options = None,
-        llm_config: LLMConfig | Options = None,
-        llm_profiles: LLMProfilesConfig | Options = None,
-        blob_config: BlobConfig | Options = None,
-        memorize_config: MemorizeConfig | Options = None,
-        retrieve_config: RetrieveConfig | Options = None,
-        embedding_config: EmbeddingConfig | Options = None,
-        user_config: UserConfig | type[BaseModel] | Options = None,
-    ) -> None:
-        self._parts: wiring.Parts | None = None
-        self.database_config = parse(
-            DatabaseConfig, one_of("database_config", database_config, "database", database), "database_config"
-        )
-        self.llm_profiles = read_profiles(llm_config, llm_profiles)
-        self.blob_config = parse(BlobConfig, blob_config, "blob_config")
-        self.memorize_config = parse(MemorizeConfig, memorize_config, "memorize_config")
-        self.retrieve_config = parse(RetrieveConfig, retrieve_config, "retrieve_config")
-        self.embedding_config = parse(EmbeddingConfig, embedding_config, "embedding_config")
-        if self.database_config.lexical_only:
-            self.embedding_config = EmbeddingConfig(provider="none")
-        if isinstance(user_config, type):
-            user_config = UserConfig(model=user_config)
-        self.user_config = parse(UserConfig, user_config, "user_config")
-        if self.retrieve_config.method == "llm" and not self.llm_profiles:
-            raise ConfigError('retrieve_config: method "llm" needs a language model: configure one, or use "rag".')
-        opened = open_database(
-            self.database_config,
-            self.user_config.model,
-            index_budget=self.retrieve_config.index_budget_mb * 1024 * 1024,
-            language=self.retrieve_config.language,
-        )
-        try:
-            self._open(opened, user_id, agent_id)
-        except BaseException:
-            opened.close()
-            raise
-
-    def _open(self, opened: Database, user_id: str | None, agent_id: str | None) -> None:
-        named = {name: value for name, value in (("user_id", user_id), ("agent_id", agent_id)) if value is not None}
-        fields = opened.handle.scope_fields
-        self.scope = Scope.of(named, fields=fields) if named else None
-        self.user_id = named.get("user_id", DEFAULT)
-        self.agent_id = named.get("agent_id", DEFAULT)
-        if warning := wiring.check_embedder(opened.handle.embedder(), self.embedding_config):
-            logger.warning("%s", warning)
-        lasting = bool(opened.handle.records.capabilities & Capability.DURABLE)
-        extractor, categorizer, summarizer = wiring.rule_parts(self.memorize_config)
-        self._parts = wiring.Parts(
-            database=opened,
-            embedder=wiring.embedder_for(self.embedding_config),
-            extractor=extractor,
-            categorizer=categorizer,
-            summarizer=summarizer,
-            blobs=BlobStore(self.blob_config.resources_dir) if lasting else None,
-            blob_settings=self.blob_config,
-            memorize=self.memorize_config,
-            retrieve=self.retrieve_config,
-            models=self.llm_profiles,
-        )
-
-    @property
-    def parts(self) -> wiring.Parts:
-        """What the service is made of; ClosedError after `close`."""
-        if self._parts is None:
-            raise ClosedError("the service was closed: make a new one.")
-        return self._parts
-
-    @property
-    def database(self) -> Database:
-        """The store object: four repositories, and records as mappings. A bound service's sees its own pair only."""
-        whole = self.parts.database
-        return whole.bound(self.scope) if self.scope else whole
-
-    db = database
-    store = database
-
-    @property
-    def sync(self) -> SyncService:
-        """The same calls without `await`, for scripts: `service.sync.memorize("…")`."""
-        return SyncService(self)
 
     # --- memorize and retrieve -------------------------------------------------------------------------------------
 
@@ -195,7 +79,7 @@ class MemoryService:
         scope = self._scope(user)
         self.parts.refuse_models("memorize")
         kept = check_metadata(metadata)
-        text, messages = read_content(content, resource_url)
+        text, messages = inputs.read_content(content, resource_url)
         source = await self.parts.compute(
             load,
             resource_url=resource_url,
@@ -321,7 +205,7 @@ class MemoryService:
         check_memory_type(memory_type)
         check_text("memory_content", memory_content)
         vector, filed = await self.parts.compute(crud.embed_content, self.parts, memory_content, memory_type)
-        names = filed if memory_categories is None else list(memory_categories)
+        names = filed if memory_categories is None else memory_categories
         return await self._call(
             crud.create_item, scope, memory_type, memory_content, names, vector, metadata, propagate
         )
@@ -411,105 +295,3 @@ class MemoryService:
         if found is None:
             raise NotFoundError(f"there is no text of a resource {resource_id!r} in this scope.")
         return found
-
-    # --- the service itself ----------------------------------------------------------------------------------------
-
-    def describe(self) -> dict[str, Any]:
-        """What this service uses, and why: store, embedder, language model, scope. No secret is in it."""
-        parts = self.parts
-        embedder = parts.embedder.recorded
-        return {
-            "scope": self.scope.as_dict() if self.scope else "many users: each call names its own",
-            "database": parts.database.handle.describe(),
-            "embedder": embedder.as_dict()
-            if embedder
-            else {"name": None, "reason": "lexical-only: no weights or none wanted"},
-            "language_model": wiring.describe_models(parts.models),
-            "resources_dir": str(self.blob_config.resources_dir) if parts.blobs else None,
-            "categories": [one.name for one in self.memorize_config.memory_categories],
-        }
-
-    async def aclose(self) -> None:
-        """Close without blocking the event loop."""
-        if self._parts is not None:
-            await self._parts.compute(self.close)
-
-    def close(self) -> None:
-        """Let go of the store, which closes when nobody else uses it; idempotent."""
-        parts, self._parts = self._parts, None
-        if parts is not None:
-            parts.database.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def __repr__(self) -> str:
-        return f"<MemoryService {self.scope or 'for many users'}{'' if self._parts else ', closed'}>"
-
-    def _scope(self, user: Mapping[str, Any] | None) -> Scope:
-        return inputs.read_scope(self.scope, user, self.parts.database.handle.scope_fields)
-
-    def _where(
-        self, where: Mapping[str, Any] | None, user: Mapping[str, Any] | None = None
-    ) -> tuple[Scope, dict[str, Any]]:
-        """Part `where` into whose memory is meant and what to filter on."""
-        if where is not None and not isinstance(where, Mapping):
-            raise InputError(f"where is a {type(where).__name__}: expected a mapping of field names to values.")
-        named, rest = split_scope(where, self.parts.database.handle.scope_fields)
-        if user and named and dict(user) != named:
-            raise InputError("user= and where= name different owners: give one of them.")
-        return self._scope({**named, **(user or {})} or None), rest
-
-    async def _call(self, step: Callable[..., dict[str, Any]], scope: Scope, *args: Any) -> dict[str, Any]:
-        return await self.parts.store(step, self.parts, scope, *args)
-
-
-def one_of(first_name: str, first: Any, second_name: str, second: Any) -> Any:
-    """The one that is given of two spellings; ConfigError when both are."""
-    if first is not None and second is not None:
-        raise ConfigError(f"{first_name} and {second_name} are two spellings of one thing: give one of them.")
-    return first if first is not None else second
-
-
-def read_profiles(one: LLMConfig | Options, many: LLMProfilesConfig | Options) -> dict[str, LLMConfig]:
-    """The configured language models by name; empty when none is."""
-    if one_of("llm_config", one, "llm_profiles", many) is None:
-        return {}
-    if one is not None:
-        return {"default": parse(LLMConfig, one, "llm_config")}
-    return dict(parse(LLMProfilesConfig, many, "llm_profiles").root)
-
-
-def read_content(content: Any, resource_url: str | PathLike[str] | None) -> tuple[str | None, list[Any] | None]:
-    """What `memorize` was given directly, as a text or as messages.
-
-    Raises:
-        InputError: nothing or two things were given, or the name of a file where its text is expected.
-    """
-    if (content is None) == (resource_url is None):
-        raise InputError("give either the content (a text or a list of messages) or resource_url=, one of them.")
-    if content is None:
-        return None, None
-    if isinstance(content, Path):
-        raise InputError(f"{content} is a path: name a file with resource_url=.")
-    if isinstance(content, str):
-        refuse_path(content)
-        return content, None
-    if isinstance(content, Mapping):
-        return None, [content]
-    if isinstance(content, Sequence) and not isinstance(content, bytes | bytearray):
-        return None, list(content)
-    raise InputError(f"content is a {type(content).__name__}: expected a text or a list of messages.")

@@ -5,12 +5,9 @@ import inspect
 import threading
 from collections.abc import Coroutine
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from memu.errors import InputError
-
-if TYPE_CHECKING:
-    from memu.app.service import MemoryService
 
 T = TypeVar("T")
 
@@ -23,7 +20,7 @@ class SyncService:
         memory.memorize("I moved to Lisbon in March.")
     """
 
-    def __init__(self, service: "MemoryService") -> None:
+    def __init__(self, service: Any) -> None:
         self._service = service
 
     def __getattr__(self, name: str) -> Any:

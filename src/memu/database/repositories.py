@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from memu.backends.base import Condition, equals
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database import fields
-from memu.database.repository import Repository, claimed
+from memu.database.repository import Checks, Repository, claimed
 from memu.database.rows import (
     Wanted,
     check_memory_type,
@@ -37,7 +37,7 @@ class ResourceRepo(Repository[Resource]):
 
     table = RESOURCES
     model = Resource
-    checks = {**Repository.checks, "metadata": check_metadata}
+    checks: ClassVar[Checks] = {**Repository.checks, "metadata": check_metadata}
 
     def list_resources(self, where: Mapping[str, Any] | None = None) -> dict[str, Resource]:
         """The resources that meet a filter, by id, oldest first."""
@@ -95,7 +95,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
     table = ITEMS
     model = MemoryItem
     visible = LIVE
-    checks = {
+    checks: ClassVar[Checks] = {
         **Repository.checks,
         "memory_type": check_memory_type,
         "summary": partial(check_text, "summary"),
@@ -212,7 +212,7 @@ class MemoryCategoryRepo(Repository[MemoryCategory]):
 
     table = CATEGORIES
     model = MemoryCategory
-    checks = {**Repository.checks, "name": partial(check_text, "name", longest=255)}
+    checks: ClassVar[Checks] = {**Repository.checks, "name": partial(check_text, "name", longest=255)}
 
     def list_categories(self, where: Mapping[str, Any] | None = None) -> dict[str, MemoryCategory]:
         """The categories that meet a filter, by id, oldest first."""

@@ -18,6 +18,8 @@ from memu.scope import Scope
 R = TypeVar("R", bound=Record)
 PAGE = 500
 ORDER = ("created_at", "id")
+Checks = Mapping[str, Callable[[Any], Any]]
+"""For a field: what makes of an assigned value the one that is stored, or raises."""
 
 
 class Repository(Generic[R]):
@@ -26,7 +28,7 @@ class Repository(Generic[R]):
     table: ClassVar[str]
     model: ClassVar[type[Record]]
     visible: ClassVar[Where] = ()
-    checks: ClassVar[Mapping[str, Callable[[Any], Any]]] = {"embedding": checked}
+    checks: ClassVar[Checks] = {"embedding": checked}
 
     def __init__(self, store: Store, scope: Scope | None) -> None:
         self.store = store

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from memu.extract.patterns import any_of, lazy
-from memu.extract.vocabulary import PAST_FORMS
+from memu.extract.vocabulary import NOT_VERBS, PAST_FORMS
 
 Tense = Literal["past", "future"]
 
@@ -25,7 +25,7 @@ _MARKER = lazy(
     r"(?P<planned>\b(?:was|were|had)\s+(?:going|planning|supposed|hoping)\s+to\b)"
     rf"|(?P<future>\b{_COMING}\b|['’]ll\b"
     rf"|\b{_LOOKING_AHEAD}\s+(?:to|for|about|of|on)\b"
-    r"|(?:\b(?:am|is|are)|['’](?:m|re|s))\s+(?:\w+ly\s+|not\s+|all\s+|both\s+)?(?!being)\w{2,15}ing\b)"
+    rf"|(?:\b(?:am|is|are)|['’](?:m|re|s))\s+(?:\w+ly\s+|not\s+|all\s+|both\s+)?(?!{any_of(NOT_VERBS)}\b)\w{{2,15}}ing\b)"
     rf"|(?P<past>\b{_PAST}\b|\b(?!{_NOT_PAST}\b)[a-z]{{2,15}}ed\b)"
     rf"|(?P<present>\b{_PRESENT}\b|['’](?:s|re)\b)"
 )

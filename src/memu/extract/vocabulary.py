@@ -37,7 +37,7 @@ LIGHT = words(
     "mmm huh wait hang hold stop fair speaking far long high low close late early first last next forward together "
     "alone around tomorrow kiss hug hugs love x xx xo xxx support supportive effort hopefully surely luckily "
     "unfortunately sadly apparently excuse apologise apologize apologies forgive pardon appreciate adore blast damn "
-    "heck god gosh goodness jesus honest truly cheer confess promise age ages ago twice noted understood agreed"
+    "heck god gosh goodness jesus honest truly cheer confess promise age ages ago twice noted understood agreed depends depend welcome everywhere"
 )
 NUMBERS = words(
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
@@ -47,8 +47,8 @@ PAST_FORMS = words(
     "was were had did didn't wasn't weren't hadn't went got saw met took made came bought ate ran won lost gave told "
     "said found felt left began drove flew spent broke brought caught chose fell forgot grew heard held kept knew led "
     "learnt paid rode sang sat sent slept sold spoke stood swam taught thought threw understood woke wore wrote "
-    "became built drew fed fought hid hung laid lay lent lit meant rang rose shook shot shut stole struck stuck swore "
-    "swept tore wept bit blew dug drank fled froze"
+    "became built drew fed fought hid hung laid lit meant rang shook shot shut stole struck stuck swore "
+    "swept tore wept blew dug drank fled froze"
 )
 FINITE = PAST_FORMS | words(
     "i we he she they it you there am is are was were be been do does did have has had will would shall should can "
@@ -67,4 +67,8 @@ FOREIGN = words(
     "der die das und ich ist nicht ein eine wir mit auf für den dem zu von sich le la les et je est pas une des que "
     "qui dans pour sur el los las y en es un una por con para muy il lo gli di che non è sono una per o os um uma não "
     "com para het een en ik niet van dat och jag är det som på att inte i og jeg er ikke på nie się jest w z na to"
+)
+NOT_VERBS = words(
+    "something nothing anything everything during morning evening spring thing king ring string wedding building ceiling "
+    "being sibling darling pudding"
 )

@@ -6,6 +6,7 @@ from memu.testing.editing import EditTests
 from memu.testing.finding import MeaningTests, RetrieveTests
 from memu.testing.keeping import DatabaseTests
 from memu.testing.listing import ListTests
+from memu.testing.machine import MachineTests, MemoryMachine
 from memu.testing.memorizing import MemorizeTests
 from memu.testing.requirements import require, required
 from memu.testing.rows import RowTests
@@ -16,8 +17,8 @@ class RecordStoreTests(RowTests, ConditionTests, TransactionTests):
     """The contract of the record store."""
 
 
-class BackendTests(RecordStoreTests, MemorizeTests, ListTests, EditTests, DatabaseTests, RetrieveTests, MeaningTests):
+class BackendTests(RecordStoreTests, MemorizeTests, ListTests, EditTests, DatabaseTests, RetrieveTests, MeaningTests, MachineTests):
     """Everything that a backend keeps to."""
 
 
-__all__ = ["ALICE", "BOB", "Backend", "BackendTests", "RecordStoreTests", "Rows", "Suite", "require", "required"]
+__all__ = ["ALICE", "BOB", "Backend", "BackendTests", "MemoryMachine", "RecordStoreTests", "Rows", "Suite", "require", "required"]
