@@ -1,6 +1,7 @@
 """A store of the user/agent document's layout is brought up to date in place, and nothing of it is lost."""
 
 import json
+import multiprocessing
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -154,6 +155,21 @@ def test_a_failure_leaves_the_old_store_as_it_was(folder: Path) -> None:
     with pytest.raises(SchemaError, match="yesterday"):
         migrate(folder)
     assert (dump(folder), (folder / "vectors.json").read_bytes()) == before
+
+
+def test_four_processes_upgrade_at_once(folder: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=open_service, args=(folder,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0] * 4
+    assert rows(folder, "SELECT count(*) FROM memory_items WHERE embedding IS NOT NULL") == [(6,)]
+    assert rows(folder, "SELECT count(*) FROM category_items") == [(6,)]
+    assert set(json.loads((folder / "vectors.json").read_text())["items"]) == {
+        one for (one,) in rows(folder, "SELECT id FROM memory_items")
+    }
 
 
 def test_tables_of_somebody_else_are_left_alone(tmp_path: Path) -> None:

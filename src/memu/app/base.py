@@ -177,9 +177,11 @@ class ServiceBase:
         if where is not None and not isinstance(where, Mapping):
             raise InputError(f"where is a {type(where).__name__}: expected a mapping of field names to values.")
         named, rest = split_scope(where, self.parts.database.handle.scope_fields)
-        if user and named and dict(user) != named:
+        if user is None:
+            return self._scope(named or None), rest
+        if named and user != named:
             raise InputError("user= and where= name different owners: give one of them.")
-        return self._scope({**named, **(user or {})} or None), rest
+        return self._scope(user), rest
 
     async def _call(self, step: Callable[..., dict[str, Any]], scope: Scope, *args: Any) -> dict[str, Any]:
         return await self.parts.store(step, self.parts, scope, *args)

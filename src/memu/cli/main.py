@@ -39,7 +39,7 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             typer.echo("memu: interrupted; what was finished before is kept, the store is whole.", err=True)
             raise typer.Exit(INTERRUPTED) from None
-        except (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, AssertionError) as error:
+        except Exception as error:
             if isinstance(error, BrokenPipeError) or type(error).__module__.startswith(("click", "typer")):
                 raise
             self._report(ctx.obj, error, f"unexpected {type(error).__name__}: {error} (--verbose shows where)")

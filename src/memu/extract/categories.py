@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from memu.extract.base import CategoryView, ExtractedItem
 from memu.extract.category_rules import DEFAULT_RULES
-from memu.extract.reading import Reading, read_sentence
+from memu.extract.reading import Reading, first_word, names_in, read_sentence
 from memu.extract.types import is_coming, is_past
 from memu.extract.vocabulary import FUNCTION, LIGHT
 
@@ -23,6 +23,7 @@ MOST_CATEGORIES = 3
 SHARE_OF_BEST = 0.55
 """A further category is assigned when it is at least so sure, as a share of the surest."""
 
+_NAMED = 0.3  # what a name at the beginning of a sentence says for relationships
 _COSINE_FLOOR = 0.08
 _COSINE_WEIGHT = 1.0
 
@@ -49,11 +50,17 @@ class RuleCategorizer:
     ) -> NDArray[np.float64]:
         """How sure each category is for each item, shape (items, categories), 0..1."""
         doubt = 1.0 - _similarity(len(items), vectors, categories)
+        names = names_in("\n".join(item.summary for item in items))
         for row, item in enumerate(items):
             reading = read_sentence(item.summary)
+            if item.speaker and first_word(reading.core) in names:
+                doubt[row, self._about_others(categories)] *= 1.0 - _NAMED
             for column, category in enumerate(categories):
                 doubt[row, column] *= 1.0 - _by_words(item, reading, category)
         return 1.0 - doubt
+
+    def _about_others(self, categories: Sequence[CategoryView]) -> list[int]:
+        return [column for column, category in enumerate(categories) if category.name == "relationships"]
 
     def _choose(self, row: NDArray[np.float64], categories: Sequence[CategoryView]) -> tuple[str, ...]:
         order = sorted(range(len(categories)), key=lambda column: (-row[column], column))[:MOST_CATEGORIES]

@@ -13,18 +13,19 @@ _KIN = any_of(
 _BONDS = any_of(
     "friends? friendship girlfriend boyfriend partner fianc[ée]e? dating married marry marries engaged wedding "
     "divorced? separated broke_up split_up pregnant roommates? flatmates? neighbou?rs? colleagues? crush relationship "
-    "in_love get_on_with get_along in_touch met_(?:his|her|my|their)"
+    "in_love seeing_(?:each_other|someone|somebody|him|her) get_on_with get_along in_touch met_(?:his|her|my|their)"
 )
 _PETS = any_of(
     "dogs? pupp(?:y|ies) cats? kittens? pets? hamsters? rabbits? bunny parrot turtles? tortoise goldfish horse pony "
     "guinea_pigs? vet adopted greyhound labrador terrier poodle"
 )
 _SPORTS = any_of(
-    "running runs ran run(?!_(?:out|into|by|away|a|an|the|this|my|our)\\b) races? marathon jog(?:ging)? "
-    "bik(?:e|es|ing) bicycle cycl(?:e|es|ing|ed) swim(?:s|ming)? swam hik(?:e|es|ing|ed) climb(?:s|ing|ed)? yoga "
-    "pilates gym workouts? football soccer tennis basketball badminton golf hockey rugby cricket volleyball "
-    "ski(?:s|ing|ed)? snowboard\\w* surf(?:s|ing|ed)? sail(?:s|ing|ed)? row(?:s|ing|ed) kayak\\w* skat(?:e|es|ing|ed) "
-    "boxing kickboxing karate judo martial_arts sports? tournament"
+    "running runs ran (?:5|10|21|42)k half_marathon run(?!_(?:out|into|by|away|a|an|the|this|my|our)\\b) races? "
+    "marathon jog(?:ging)? bik(?:e|es|ing) bicycle cycl(?:e|es|ing|ed) swim(?:s|ming)? swam hik(?:e|es|ing|ed) "
+    "climb(?:s|ing|ed)? yoga pilates gym workouts? football soccer tennis basketball badminton golf hockey "
+    "rugby cricket volleyball ski(?:s|ing|ed)? snowboard\\w* surf(?:s|ing|ed)? sail(?:s|ing|ed)? "
+    "row(?:s|ing|ed) kayak\\w* skat(?:e|es|ing|ed) boxing kickboxing karate judo martial_arts sports? "
+    "tournament"
 )
 _HOBBIES = any_of(
     "guitar bass piano violin drums? cello flute ukulele band gigs? concerts? songs? sing(?:s|ing)? sang choir "
@@ -41,8 +42,7 @@ _WORK = any_of(
     "employees? salary wages? raise promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice career "
     "interview(?:s|ed)? shifts? business startup start-up studio projects? presentation deadline meetings? contract "
     "freelance\\w* self-employed invoices? budget staff conference intern(?:ship)? apprentice\\w* retire\\w* "
-    "unemployed profession\\w*"
-    "overtime"
+    "unemployed profession\\w* overtime"
 )
 _JOBS = any_of(
     "nurse doctor teachers? engineer developer programmer designer lawyer accountant chef baker driver pilot "
@@ -63,13 +63,14 @@ _TECH = any_of(
 _WHO = r"(?:i|we|you|they|who|he|she)\s+(?:\w+\s+)?"
 _LIKING = (
     any_of(
-        "prefer(?:s|red|ence)? favou?rites? loves likes enjoys enjoy(?:ed)? hates hated loved liked dislikes? "
+        "prefer(?:s|red|ence)? favou?rites? loves likes enjoys? hates dislikes? "
         "can't_stand can't_bear fan_of fond_of obsessed crazy_about addicted vegan vegetarian sweet_tooth "
         "would_rather i'd_rather allergic_to picky craving don't_(?:like|eat|drink|want) "
         "doesn't_(?:like|eat|drink|want) terrified_of in_love_with my_thing keen_on"
     ),
     rf"{_WHO}(?:love|like|hate|adore)(?!\s+to\b)",
 )
+_LIKED = any_of("loved liked enjoyed hated")
 _SERVICE = any_of("please dark_mode call_me (?:keep|make)_(?:it|your|the)_\\w+ (?:british|american)_english metric")
 _VIEWS = any_of(
     "think(?:s|ing)? thought believes? opinion reckons? overrated underrated agrees? disagrees? worth_it in_my "
@@ -91,6 +92,7 @@ _HOME = (
     r"(?:lives?|lived|moved?|moving|settled)\s+(?:in|to|at|near|with)"
 )
 _ORIGIN = r"(?:i['’]?m|i\s+am|he['’]s|she['’]s|we['’]re)\s+(?:\d{1,2}\b|from\b)"
+_ROOMS = any_of("flats? apartment houses? rent landlord bedrooms? (?:ground|first|second|third)-floor")
 _TRAVEL = any_of(
     "trips? travel\\w* journey flights? flew fly(?:ing)? airport holidays? vacation visit(?:s|ed|ing)? tour cruise "
     "road_trip backpack\\w* abroad train ferry hotel hostel airbnb camping hiked beach museum sightseeing luggage "
@@ -108,23 +110,25 @@ _AIMS = any_of(
     "appointment ambition bucket_list next_(?:week|month|year|summer|spring|weekend) tomorrow upcoming "
     "thinking_(?:of|about) consider\\w* decided"
 )
+_COUNTDOWN = r"(?:\w+)\s+(?:days|weeks|months)\s+(?:to|until|till)\s+\w+"
 _FACTS = any_of(
-    "means because costs? prices? percent how_to in_order_to so_that should must cannot allowed only called known_as "
+    "means because costs? prices? percent how_to in_order_to so_that should must cannot allowed only known_as "
     "defined consists? contains? average invented discovered degrees lit(?:er|re)s? km kilomet\\w+ met(?:er|re)s? "
     "centur(?:y|ies) capital population according_to rules? steps? needs requires? default"
 )
 
 DEFAULT_RULES: dict[str, tuple[Clue, ...]] = {
-    "personal_info": ((phrases(_SELF), 0.45), (phrases(_HOME), 0.45), (phrases(_ORIGIN), 0.4)),
-    "preferences": ((phrases(*_LIKING), 0.45), (phrases(_SERVICE), 0.4)),
+    "personal_info": ((phrases(_SELF), 0.45), (phrases(_HOME), 0.45), (phrases(_ROOMS), 0.35), (phrases(_ORIGIN), 0.4)),
+    "preferences": ((phrases(*_LIKING), 0.5), (phrases(_LIKED), 0.25), (phrases(_SERVICE), 0.4)),
     "relationships": (
         (phrases(_KIN), 0.55),
         (phrases(_BONDS), 0.45),
         (phrases(_PETS), 0.5),
         (lazy(r"^\W*(?:he|she)\b"), 0.35),
+        (lazy(r"\b(?:him|his|her)\b"), 0.2),
     ),
     "activities": ((phrases(_SPORTS), 0.4), (phrases(_HOBBIES), 0.45)),
-    "goals": ((phrases(_AIMS), 0.35),),
+    "goals": ((phrases(_AIMS), 0.35), (phrases(_COUNTDOWN), 0.4)),
     "experiences": ((phrases(_TRAVEL), 0.35), (phrases(_MILESTONES), 0.3)),
     "knowledge": ((phrases(_FACTS), 0.2),),
     "opinions": ((phrases(_VIEWS), 0.35),),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from memu.extract.patterns import any_of, lazy
 from memu.extract.sentences import EMOJI
-from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS
+from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS, PAST_FORMS
 
 _OPENERS = any_of(
     "oh ah aw+ wow whoa woah hey+ hi hiya hello yo dear yes yeah yep yup no nope nah ok okay alright right sure well "
@@ -71,7 +71,7 @@ def read_sentence(text: str, *, names: Collection[str] = (), foreign: bool = Fal
     content = tuple(
         t for t in tokens if t not in FUNCTION and t not in LIGHT and t not in NUMBERS and not _is_figure(t)
     )
-    capitals = [*_NAME().findall(core), *(name for name in _FIRST_WORD().findall(core) if name in names)]
+    capitals = [*_NAME().findall(core), *(name for name in (first_word(core),) if name in names)]
     bare = _TRIMMINGS().sub("", text)
     return Reading(
         text=text,
@@ -112,6 +112,17 @@ def is_foreign(text: str) -> bool:
         return True
     tokens = [found.casefold() for found in _TOKEN().findall(text)]
     return sum(token in FOREIGN for token in tokens) > sum(token in FUNCTION or token in LIGHT for token in tokens)
+
+
+def first_word(text: str) -> str:
+    """The first word of a text, as it is written; empty without one."""
+    match = _FIRST_WORD().match(text)
+    return match[1] if match else ""
+
+
+def is_told(reading: Reading) -> bool:
+    """Whether there is a verb in the past among the words."""
+    return any(token in PAST_FORMS or _is_past(token) for token in reading.tokens)
 
 
 def names_in(text: str) -> set[str]:

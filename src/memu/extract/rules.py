@@ -27,6 +27,8 @@ SAMPLE = 20_000
 
 _ASSISTANTS = words("assistant system tool function developer ai bot chatbot")
 _FRAGMENT_WORDS = 6
+_ANSWER_WORDS = 12
+_QUESTION_WITHIN = 2  # the last sentences of a message, among which a question is that is still to be answered
 _FENCED = lazy(r"\s*(?:```|~~~)")
 _FENCE_ABOVE = lazy(r"(?:^|\n)[ \t>]*(?:```|~~~)[^\n`]*\n[ \t>]*\Z")
 _ASKS_FOR = lazy(r"\b(?:where|when|who|whose|which|what|how\s+(?:many|much|long|old|often|far))\b")
@@ -116,11 +118,12 @@ class _SourceReader:
         for index, sentence in enumerate(self._sentences(message)):
             if not self._worth(sentence.reading, message, None if kept else asked):
                 continue
-            fragment = message.speaker is not None and _is_fragment(sentence.reading)
+            answers = asked is not None and not kept and _is_fragment(sentence.reading, _ANSWER_WORDS)
+            fragment = message.speaker is not None and _is_fragment(sentence.reading, _FRAGMENT_WORDS)
             if fragment and kept and kept[-1].reading and last == index - 1:
                 kept[-1] = replace(kept[-1], end=sentence.end)
             else:
-                kept.append(replace(sentence, question=asked if fragment and not kept else None))
+                kept.append(replace(sentence, question=asked if answers else None))
             last = index
         if not kept and asked and asked.states_fact and _YES_OR_NO().fullmatch(self.source.content(message)):
             return [replace(self._sentence(message.start, message.end), question=asked)]
@@ -158,12 +161,10 @@ class _SourceReader:
         message, before = self.source.messages[position], self.source.messages[position - 1]
         if before.speaker in (None, message.speaker):
             return None
-        spans = self._spans(before)[-1:]
-        text = "".join(self.source.content(before)[span.start : span.end] for span in spans)
-        if not text or len(text) > LONGEST:
-            return None
-        reading = read_sentence(text, names=self._names)
-        if not reading.question:
+        content = self.source.content(before)
+        last = (content[span.start : span.end] for span in reversed(self._spans(before)[-_QUESTION_WITHIN:]))
+        text = next((words_of for words_of in last if "?" in words_of and len(words_of) <= LONGEST), None)
+        if text is None or not (reading := read_sentence(text, names=self._names)).question:
             return None
         asks = bool(_ASKS_FOR().match(reading.core)) and not _ASIDE().match(reading.core)
         states = bool(_ASKS_WHETHER().match(reading.core)) and len(reading.content) + reading.names > 1
@@ -190,7 +191,9 @@ class _SourceReader:
     def _type(self, reading: Reading | None, message: Message, *, dated: bool) -> str:
         if reading is None:
             return "knowledge" if not self.allowed or "knowledge" in self.allowed else self.allowed[0]
-        return memory_type(reading, voice=_voice(reading, message), dated=dated, allowed=self.allowed)
+        voice = _voice(reading, message)
+        project = self._with_assistant and voice == "person"
+        return memory_type(reading, voice=voice, dated=dated, project=project, allowed=self.allowed)
 
 
 def _is_assistant(message: Message) -> bool:
@@ -204,9 +207,9 @@ def _voice(reading: Reading, message: Message) -> Voice:
     return "assistant" if _is_assistant(message) else "person"
 
 
-def _is_fragment(reading: Reading | None) -> bool:
-    """Whether words make sense only with those before them: a few, without a subject or a verb."""
-    return reading is not None and not reading.foreign and not reading.finite and len(reading.tokens) <= _FRAGMENT_WORDS
+def _is_fragment(reading: Reading | None, most: int) -> bool:
+    """Whether words make sense only with those before them: at most so many, without a subject or a verb."""
+    return reading is not None and not reading.foreign and not reading.finite and len(reading.tokens) <= most
 
 
 def _is_code_block(text: str, start: int) -> bool:

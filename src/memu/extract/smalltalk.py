@@ -6,14 +6,14 @@ an order, a mere reaction). The rules are English. A sentence in another languag
 """
 
 from memu.extract.patterns import any_of, lazy, phrases, start
-from memu.extract.reading import Reading
-from memu.extract.vocabulary import BARE_VERBS, PAST_FORMS
+from memu.extract.reading import Reading, is_told
+from memu.extract.vocabulary import BARE_VERBS
 
 ENOUGH = 2.5
 """The weight from which on a sentence is kept."""
 
 _I = r"(?:i\s+)?"
-_I_AM = r"(?:(?:i['’]?m|we['’]?re|i\s+am|it['’]?s)\s+)?(?:(?:so|really|very|just|truly|super|also)\s+)?"
+_I_AM = r"(?:(?:i['’]?m|we['’]?re|i\s+am|it['’]?s)\s+)?(?:(?:so|very|just|super|also|\w+ly)\W+)*"
 _I_HAVE = r"(?:i['’]?ve|i\s+have|i['’]?ve\s+got|i\s+got|i\s+do\s+have)\s+(?:got\s+)?"
 _SURELY = r"(?:(?:totally|completely|fully|absolutely|definitely|really|so)\s+)?"
 _END = r"\W*$"
@@ -31,7 +31,8 @@ _FORMULAS = (
         "congrat\\w* well_done way_to_go hats_off all_the_best best_(?:wishes|of_luck) bless_you get_well take_care"
     ),
     any_of(
-        "sleep_(?:well|tight) safe_(?:travels|trip|journey|flight) keep_(?:me_posted|it_up|going|at_it) fingers_crossed"
+        "sleep_(?:well|tight) safe_(?:travels|trip|journey|flight) keep_(?:me_posted|it_up|going|at_it) "
+        "fingers_crossed welcome_to"
     ),
     r"(?:have|enjoy)\s+(?:a|an|your|the|fun|yourself)\b",
     any_of("(?:see|catch)_(?:you|ya) (?:talk|speak)_to_(?:you|ya) chat_with_(?:you|ya)") + r"\b",
@@ -80,13 +81,13 @@ _REACTION = start(
 )
 _OWN = start("i|we|my|our|me|let['’]?s")
 _OTHERS = start("he|she|they|his|her|their")
-_TOLD = start(rf"(?:i|we|he|she|they)\s+(?:\w+\s+)?(?:{any_of(PAST_FORMS)}|[a-z]{{2,}}(?<!e)ed)")
+_BEING = start(r"(?:he|she|(?:my|our)\s+\w+)(?:['’]s|\s+(?:is|was))\s+(?:an?|my|our|his|her|the)")
+_TASTE = phrases(any_of("favou?rites? prefers? allergic_to can't_stand addicted_to obsessed_with fan_of"))
 _KIN = phrases(
     any_of(
         "mum mom mother dad father parents? sister brother wife husband son daughter kids? child children baby "
         "grand\\w+ aunt uncle cousin girlfriend boyfriend partner boss colleagues? roommate flatmate neighbou?rs? "
-        "dog cat puppy"
-        "kitten"
+        "dog cat puppy kitten"
     )
 )
 _OFFER = lazy(r"(?:i|we)(?:['’]ll|\s+(?:will|can|could|would))\b.{0,40}\b(?:you|your)\b")
@@ -181,8 +182,12 @@ def _substance(reading: Reading) -> float:
         total += 0.5
     if _KIN().search(core):
         total += 1.0
-    if distinct and _TOLD().match(core):
+    if distinct and is_told(reading):
         total += 0.5
+    if _BEING().match(core):
+        total += 1.0
+    if _TASTE().search(core):
+        total += 1.5
     return total
 
 

@@ -7,17 +7,16 @@ knowledge in a document and when an assistant says it; of a person it is an even
 from collections.abc import Sequence
 from typing import Literal
 
-from memu.extract.patterns import any_of, lazy, phrases, start
+from memu.extract.patterns import any_of, lazy, phrases, start, words
 from memu.extract.reading import Reading
-from memu.extract.vocabulary import PAST_FORMS
+from memu.extract.vocabulary import NOT_VERBS, PAST_FORMS
 
 Voice = Literal["person", "assistant", "document"]
 """Who speaks: a person in a conversation, an assistant, or a document."""
 
 _UNIT = any_of(
     "day night morning afternoon evening week weekend weekday month year summer winter spring autumn season hour "
-    "minute"
-    "time"
+    "minute time"
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _MONTH = any_of("january february march april may june july august september october november december")
@@ -40,18 +39,29 @@ _STEADY = phrases(
     )
 )
 _PARTICIPLE = any_of(
-    "been done gone seen taken given got written driven eaten begun broken chosen fallen forgotten grown known bought "
+    "been done gone seen taken given written driven eaten begun broken chosen fallen forgotten grown known bought "
     "brought caught come found had heard held kept left lost made met paid put read run sent set sold told won"
 )
 _AFTER_BE = "".join(
-    rf"(?<!{word} )" for word in ("is", "are", "am", "be", "'m", "'re", "'s", "’m", "’re", "n't", "not", "so")
+    rf"(?<!{word} )" for word in sorted(words("is are am be m re s n't not so very more most a an the my our his her"))
 )
 _PAST = phrases(any_of(PAST_FORMS), rf"(?<!-){_AFTER_BE}\b(?!\w*eed\b)[a-z]{{2,}}ed")
 _PERFECT = phrases(
     r"(?:have|has|haven['’]t|hasn['’]t|['’]ve|['’]s)\s+(?:(?:\w+ly|just|also|even|now|already|never)\s+)*"
     rf"(?:{_PARTICIPLE}|\w{{2,}}ed)"
 )
-_ONGOING = phrases(r"(?:have|has|['’]ve|['’]s)\s+been\s+\w+ing", r"for\s+(?:the\s+past\s+)?(?:\w+\s+)?years")
+_ONGOING = phrases(
+    r"(?:have|has|['’]ve|['’]s)\s+been\s+\w+ing\b.{0,60}\b(?:for|since)",
+    r"for\s+(?:the\s+past\s+)?(?:\w+\s+)?years",
+)
+_FEELING = phrases(
+    r"(?:am|is|are|['’](?:m|re|s)|feel|feels|feeling)\s+(?:(?:\w+ly|so|very|quite|a\s+bit|still|too)\s+)*"
+    + any_of(
+        "nervous tired exhausted sad angry cross furious happy excited thrilled worried anxious ill sick sore bored "
+        "lonely upset embarrassed proud relieved stressed homesick jealous hungover better worse devastated"
+    )
+)
+_FACT = phrases(any_of("fun_fact did_you_know it_turns_out apparently according_to in_general generally"))
 _COMING = phrases(
     any_of(
         "'ll will won't shall gonna going_to let'?s planning plans?_to hope_to hoping_to about_to intend aim_to "
@@ -59,7 +69,10 @@ _COMING = phrases(
         "tonight next_\\w+ due booked signed_up deadline appointment upcoming until by_the_end"
     )
 )
-_PROGRESSIVE = phrases(r"(?:am|is|are|['’](?:m|re|s))\s+(?:(?:\w+ly|still|just|also|now)\s+)*(?!being)[a-z]{2,}ing")
+_PROGRESSIVE = phrases(
+    r"(?:am|is|are|['’](?:m|re|s))\s+(?:(?:\w+ly|still|just|also|now)\s+)*"
+    rf"(?!{any_of(NOT_VERBS)}\b)[a-z]{{2,}}ing"
+)
 _EVENT_NOUN = phrases(
     any_of(
         "birthday wedding party concert gig exam interview appointment meeting trip holiday vacation flight race match "
@@ -91,28 +104,29 @@ _ROLE = lazy(
 )
 _SERVED = phrases(any_of("preferences? prefers? please_(?:use|write|keep|call) dark_mode"))
 _GENERAL = start(
-    any_of(
-        "the a an most some all any no people there this that these those if when in only never always do don't you one"
-        "it"
-    )
+    any_of("the a an most some all any no people there these those if when in only never always do don't you")
 )
 _ASKED = start(
     r"(?:(?:please|and|also|just)\s+)*"
     + any_of("always never don't keep use write call address answer reply remember avoid show give")
 )
 _ADVICE = phrases(any_of("can can't could should would must may might always never if i'd"))
+_IT = start("it")
 _OWNER = phrases(any_of("i we my our me us mine he she they his her him their them"))
 
 _ORDER = ("event", "profile", "knowledge", "behavior")
 
 
-def memory_type(reading: Reading, *, voice: Voice, dated: bool = False, allowed: Sequence[str] = ()) -> str:
+def memory_type(
+    reading: Reading, *, voice: Voice, dated: bool = False, project: bool = False, allowed: Sequence[str] = ()
+) -> str:
     """The memory type of a sentence, among `allowed` where that is given (else among the four).
 
-    `dated` says that the sentence names a day or period. When the best type is not allowed, the next best is; when none
+    `dated` says that the sentence names a day or period; `project` that a person speaks with an assistant, where what
+    is said in the present is mostly about a project. When the best type is not allowed, the next best is; when none
     of the four is, the first that is allowed.
     """
-    points = _foreign_points(voice, dated) if reading.foreign else _points(reading, voice, dated)
+    points = _foreign_points(voice, dated) if reading.foreign else _points(reading, voice, dated, project)
     ranked = sorted(_ORDER, key=lambda kind: -points[kind])
     choices = [kind for kind in ranked if not allowed or kind in allowed]
     return choices[0] if choices else allowed[0]
@@ -134,19 +148,38 @@ def _foreign_points(voice: Voice, dated: bool) -> dict[str, float]:
     return {"knowledge": 0.0 if person else 2.0, "event": event, "profile": 1.0, "behavior": 0.0}
 
 
-def _points(reading: Reading, voice: Voice, dated: bool) -> dict[str, float]:
+def _points(reading: Reading, voice: Voice, dated: bool, project: bool) -> dict[str, float]:
+    if voice == "document":
+        return _document_points(reading.core, dated)
+    if voice == "assistant":
+        return _assistant_points(reading.core, dated)
     core = reading.core
-    points = {"event": _event(core, dated), "profile": _profile(core), "behavior": _behavior(core), "knowledge": 3.0}
-    if voice == "person":
-        points["knowledge"] = _knowledge(core, dated)
-        points["profile"] += 3.0 if _ASKED().match(core) else 0.0
-    elif voice == "assistant" and dated and not _ADVICE().search(core):
-        points["event"] += 2.0
+    points = {"event": _event(core, dated), "profile": _profile(core, dated), "behavior": _behavior(core)}
+    points["knowledge"] = _knowledge(reading) if reading.finite else -1.0
+    if _ASKED().match(core):
+        points["profile"] += 3.0
+    if project:
+        points["profile"] += 1.0
+    elif not reading.finite:
+        points["event"] += 1.0
     return points
 
 
+def _document_points(core: str, dated: bool) -> dict[str, float]:
+    """A document tells facts, unless it names somebody, what they do again and again, or what happened when."""
+    event = (2.0 if dated else 0.0) + (2.5 if is_past(core) else 0.0)
+    behavior = 0.0 if _GENERAL().match(core) else _behavior(core)
+    return {"event": event, "profile": _profile(core, dated), "behavior": behavior, "knowledge": 3.0}
+
+
+def _assistant_points(core: str, dated: bool) -> dict[str, float]:
+    """What an assistant states is knowledge, unless it repeats a date or a preference."""
+    event = 5.0 if dated and not _ADVICE().search(core) else 0.0
+    return {"event": event, "profile": 5.0 if _SERVED().search(core) else 0.0, "behavior": 0.0, "knowledge": 4.0}
+
+
 def _event(core: str, dated: bool) -> float:
-    points = 1.5 if dated else 0.0
+    points = 2.0 if dated else 0.0
     if _COMING().search(core):
         points += 2.0
     if _PAST().search(core):
@@ -157,12 +190,14 @@ def _event(core: str, dated: bool) -> float:
         points += 1.5
     if _EVENT_NOUN().search(core):
         points += 1.0
+    if _FEELING().search(core):
+        points += 2.0
     return points
 
 
-def _profile(core: str) -> float:
+def _profile(core: str, dated: bool) -> float:
     points = 0.5
-    if _STATE().search(core):
+    if _STATE().search(core) and not (dated and _IT().match(core)):
         points += 1.5 if _plain_state(core) else 0.5
     if _SELF().search(core):
         points += 2.0
@@ -182,14 +217,14 @@ def _plain_state(core: str) -> bool:
 def _behavior(core: str) -> float:
     points = 4.0 if _HABIT().search(core) else 0.0
     if _OFTEN().search(core):
-        points += 1.0
+        points += 0.5
     if _STEADY().search(core):
         points += 0.5
     return points
 
 
-def _knowledge(core: str, dated: bool) -> float:
-    points = -0.5 if _OWNER().search(core) else 0.5
-    if _GENERAL().match(core):
-        points += 1.0
-    return points - 0.5 if dated else points
+def _knowledge(reading: Reading) -> float:
+    points = -0.5 if _OWNER().search(reading.core) else 0.25
+    if _GENERAL().match(reading.core):
+        points += 0.5
+    return points + 2.0 if _FACT().search(reading.text) else points

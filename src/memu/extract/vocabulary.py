@@ -19,25 +19,27 @@ FUNCTION = words(
     "wanna gotta cuz btw omg"
 )
 LIGHT = words(
-    "think thinks thought thinking know knows knew known knowing say says said saying tell tells told telling mean "
-    "means meant see sees saw seen seeing look looks looked looking sound sounds sounded seem seems seemed feel feels "
-    "felt feeling feelings want wants wanted need needs needed try tries tried trying get gets got getting gotten go "
-    "goes going went gone come comes came coming make makes made making take takes took taking taken give gives gave "
-    "giving given keep keeps kept keeping hear hears heard hearing hope hopes hoped hoping guess wish believe bet "
-    "wonder wondering matter matters suppose agree understand imagine remember forget notice care cares happen "
-    "happens happened help helps talk talking chat ask share let lets put puts good great nice cool awesome amazing "
-    "wonderful lovely fantastic brilliant excellent incredible beautiful perfect fun funny cute sweet bad awful "
-    "terrible sad sorry glad happy proud excited grateful thankful lucky fine better best worse worst right wrong "
-    "true sure welcome worth hard tough easy interesting exciting inspiring impressive important special crazy wild "
-    "silly weird strange huge big small new old real whole poor rough ready impossible possible serious kidding "
-    "joking joke luck congrats congratulations cheers bye goodbye goodnight night morning evening afternoon day days "
-    "week weeks weekend time times moment while minute minutes second sec news idea ideas question answer point "
-    "reason problem worries worry word words people person guy guys friend man dude mate buddy girl boy world life "
-    "course rest end start part side deal trouble doubt sense fact case bravo yay hooray whoa woah ugh phew oops aww "
-    "mmm huh wait hang hold stop fair speaking far long high low close late early first last next forward together "
+    "think thinks thought thinking know knows knew known knowing say says said saying tell tells told telling "
+    "mean means meant see sees saw seen seeing look looks looked looking sound sounds sounded seem seems seemed "
+    "feel feels felt feeling feelings want wants wanted need needs needed try tries tried trying get gets got "
+    "getting gotten go goes going went gone come comes came coming make makes made making take takes took "
+    "taking taken give gives gave giving given keep keeps kept keeping hear hears heard hearing hope hopes "
+    "hoped hoping guess wish believe bet wonder wondering matter matters suppose agree understand imagine "
+    "remember forget notice care cares happen happens happened help helps talk talking chat ask share let lets "
+    "put puts good great nice cool awesome amazing wonderful lovely fantastic brilliant excellent incredible "
+    "beautiful perfect fun funny cute sweet bad awful terrible sad sorry glad happy proud excited grateful "
+    "thankful lucky fine better best worse worst right wrong true sure welcome worth hard tough easy "
+    "interesting exciting inspiring impressive important special crazy wild silly weird strange huge big small "
+    "new old real whole poor rough ready impossible possible serious kidding joking joke luck congrats "
+    "congratulations cheers bye goodbye goodnight night morning evening afternoon day days week weeks weekend "
+    "time times moment while minute minutes second sec news idea ideas question answer point reason problem "
+    "worries worry word words people person guy guys friend man dude mate buddy girl boy world life course rest "
+    "end start part side deal trouble doubt sense fact case bravo yay hooray whoa woah ugh phew oops aww mmm "
+    "huh wait hang hold stop fair speaking far long high low close late early first last next forward together "
     "alone around tomorrow kiss hug hugs love x xx xo xxx support supportive effort hopefully surely luckily "
-    "unfortunately sadly apparently excuse apologise apologize apologies forgive pardon appreciate adore blast damn "
-    "heck god gosh goodness jesus honest truly cheer confess promise age ages ago twice noted understood agreed depends depend welcome everywhere"
+    "unfortunately sadly apparently excuse apologise apologize apologies forgive pardon appreciate adore blast "
+    "damn heck god gosh goodness jesus honest truly cheer confess promise age ages ago twice noted understood "
+    "agreed depends depend welcome everywhere"
 )
 NUMBERS = words(
     "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
@@ -51,9 +53,10 @@ PAST_FORMS = words(
     "swept tore wept blew dug drank fled froze"
 )
 FINITE = PAST_FORMS | words(
-    "i we he she they it you there am is are was were be been do does did have has had will would shall should can "
-    "could may might must m re ve ll d s looks sounds seems feels makes means takes gives gets goes comes says thinks "
-    "knows wants needs likes loves hates lives works runs keeps helps tastes smells"
+    "i we he she they it you there am is are was were be been do does did have has had will would shall should "
+    "can could may might must m re ve ll d s looks sounds seems feels makes means takes gives gets goes comes "
+    "says thinks knows wants needs likes loves hates lives works runs keeps helps tastes smells bring brings "
+    "make take give keep get go come want need know think feel mean seem let become allow include require"
 )
 BARE_VERBS = words(
     "tell send give look wait stop keep rest wrap say take have enjoy be do go come get call text ask watch listen "
@@ -69,6 +72,6 @@ FOREIGN = words(
     "com para het een en ik niet van dat och jag är det som på att inte i og jeg er ikke på nie się jest w z na to"
 )
 NOT_VERBS = words(
-    "something nothing anything everything during morning evening spring thing king ring string wedding building ceiling "
-    "being sibling darling pudding"
+    "something nothing anything everything during morning evening spring thing king ring string wedding "
+    "building ceiling being sibling darling pudding"
 )

@@ -17,8 +17,21 @@ class RecordStoreTests(RowTests, ConditionTests, TransactionTests):
     """The contract of the record store."""
 
 
-class BackendTests(RecordStoreTests, MemorizeTests, ListTests, EditTests, DatabaseTests, RetrieveTests, MeaningTests, MachineTests):
+class BackendTests(
+    RecordStoreTests, MemorizeTests, ListTests, EditTests, DatabaseTests, RetrieveTests, MeaningTests, MachineTests
+):
     """Everything that a backend keeps to."""
 
 
-__all__ = ["ALICE", "BOB", "Backend", "BackendTests", "MemoryMachine", "RecordStoreTests", "Rows", "Suite", "require", "required"]
+__all__ = [
+    "ALICE",
+    "BOB",
+    "Backend",
+    "BackendTests",
+    "MemoryMachine",
+    "RecordStoreTests",
+    "Rows",
+    "Suite",
+    "require",
+    "required",
+]

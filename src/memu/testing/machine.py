@@ -25,7 +25,7 @@ from memu.scope import Scope
 from memu.testing.backend import Backend, Suite, ids
 from memu.testing.speech import FACTS
 
-STEPS, RUNS = 75, 32
+STEPS, RUNS = 75, 45
 LEAST = 2000
 """Steps of one run, runs, and the steps that must have been done at the end of all."""
 
