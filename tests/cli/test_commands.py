@@ -70,6 +70,9 @@ def test_text_standard_input_and_metadata(memu: Memu) -> None:
         "memu: standard input is not UTF-8 text (byte 0): convert it first.\n"
     )
     assert memu("memorize", "-", stdin="").code == 1
+    for words in ("[Maya's note] I keep bees on the roof.", '{"name": "a card", "note": "no conversation"}'):
+        plain = memu("memorize", "-", "--json", stdin=words).json["sources"][0]
+        assert plain["resource"]["modality"] == "text"
 
 
 MISTAKES: dict[str, tuple[list[str], int, str]] = {

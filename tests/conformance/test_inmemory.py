@@ -1,7 +1,6 @@
 """SQLite in RAM keeps every promise of the suite."""
 
 from conformance.backends import InMemoryBackend
-
 from memu.testing import BackendTests
 
 

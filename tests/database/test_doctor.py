@@ -206,7 +206,7 @@ def test_a_copy_that_is_gone_is_told(folder: Path) -> None:
 
 def test_nobodys_row_can_have_another_owners_copy_deleted(folder: Path) -> None:
     copy = next((folder / "resources").rglob("*.md"))
-    options: Callable[[], MemoryService] = lambda: MemoryService(  # noqa: E731
+    options: Callable[[], MemoryService] = lambda: MemoryService(
         user_id="bob", database_config=flat(folder), blob_config={"resources_dir": folder / "resources"}
     )
     with options() as bob:

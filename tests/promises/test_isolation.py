@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conformance.backends import SQLiteBackend
-from promises.worlds import BACKENDS, SECRET, World, shared_world
 
+from conformance.backends import SQLiteBackend
 from memu.app.service import MemoryService
 from memu.backends.schema import ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database.core import Database
@@ -19,6 +18,7 @@ from memu.errors import InputError, MemuError, NotFoundError, ScopeError
 from memu.scope import Scope
 from memu.testing import ALICE, BOB
 from memu.testing.speech import FACTS, talk
+from promises.worlds import BACKENDS, SECRET, World, shared_world
 
 Call = Callable[[World], Any]
 
@@ -409,7 +409,9 @@ REPOSITORY_CALLS: dict[type, dict[str, Callable[[Any, World], Any]]] = {
     ResourceRepo: {
         "list_resources": lambda repo, w: repo.list_resources({"id": w.resource_id}),
         "clear_resources": lambda repo, w: repo.clear_resources({"id": w.resource_id}),
-        "create_resource": lambda repo, w: repo.create_resource(url=w.url, modality="text", caption="taken"),
+        "create_resource": lambda repo, w: (
+            repo.create_resource(url=w.url, modality="text", caption="taken").user_id == "alice"
+        ),
         "text": lambda repo, w: repo.text(w.resource_id),
     },
     MemoryItemRepo: {

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from conformance.backends import InMemoryBackend, SQLiteBackend
-
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
 from memu.scope import Scope

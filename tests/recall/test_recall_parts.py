@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from memu.recall.neighbours import Neighbours
 
 from memu.errors import ConfigError, VectorError
 from memu.recall.columns import Column
 from memu.recall.dense import DenseIndex, unit
 from memu.recall.lexical import LexicalIndex
-from memu.recall.neighbours import Neighbours
 from memu.recall.ranking import Evidence, Weights, best_first, fuse
 from memu.recall.speakers import Speakers
 from memu.recall.text import analyzer

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from memu.app import MemoryService
+from memu.database.sqlite import build_sqlite_database
 from memu.errors import ConfigError
 
 from .harness import check_vector, close, owners, rows, run, run_script, source, stored, tables
@@ -82,7 +83,7 @@ def test_sqlite_05_no_owner_is_lost(two_owners: Path) -> None:
 def test_sqlite_05_similar_for_the_rest(two_owners: Path) -> None:
     place = run("sqlite_05")
     source_db, target = place["sqlite_db"], place["postgres_db"]
-    of = lambda record: {"user_id": getattr(record, "user_id", None)}  # noqa: E731
+    of = lambda record: {"user_id": getattr(record, "user_id", None)}
     new = {}
     for one in source_db.categories.values():
         new[one.id] = target.memory_category_repo.get_or_create_category(
@@ -108,6 +109,31 @@ def test_sqlite_05_similar_for_the_rest(two_owners: Path) -> None:
     kept = rows("target.db", "SELECT resource_id, json_extract(extra, '$.origin_resource_id') FROM memory_items")
     assert {origin for _, origin in kept} == {one for (one,) in rows("memu.db", "SELECT id FROM resources")}
     assert {resource for resource, _ in kept} == {None}
+
+
+def test_sqlite_05_transfer_keeps_ids_and_links(two_owners: Path) -> None:
+    """What the documented loop cannot do: items still name their resources, and links, texts and times come along."""
+    place = run("sqlite_05")
+    target = build_sqlite_database(
+        config=place["DatabaseConfig"](metadata_store={"provider": "sqlite", "dsn": "sqlite:///whole.db"}),
+        user_model=place["UserScope"],
+    )
+    added = place["sqlite_db"].transfer(target)
+    assert (added["resources"], added["memory_items"]) == (3, 3)
+    assert sum(place["sqlite_db"].transfer(target).values()) == 0
+    target.close()
+    close(place)
+    for table in ("resources", "memory_items", "memory_categories", "category_items", "resource_texts"):
+        names = [name for _, name, *_ in rows("memu.db", f"PRAGMA table_info({table})") if name != "seq"]
+        same = f"SELECT {', '.join(names)} FROM {table} ORDER BY user_id, id"
+        copied, original = (
+            [
+                [json.loads(value) if name == "embedding" else value for name, value in zip(names, row, strict=True)]
+                for row in found
+            ]
+            for found in (rows("whole.db", same), rows("memu.db", same))
+        )
+        assert copied == original != []
 
 
 def test_sqlite_05_refuses_a_user_model_that_loses_owners(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +178,18 @@ def test_other_dimensions_and_names_are_refused(path: Path) -> None:
             db.upsert(name, "one", [1.0], *ALICE)  # type: ignore[arg-type]
     with pytest.raises(ScopeError):
         db.get("items", "one", "alice", None)  # type: ignore[arg-type]
+
+
+def test_threads_share_a_handle(path: Path) -> None:
+    db = SimpleVectorDB(path)
+
+    def work(user: str) -> int:
+        for number in range(100):
+            db.upsert("items", f"{user}-{number}", [1.0, float(number)], user, "helper")
+            assert len(db.list_all("items", user, "helper")) == number + 1
+        return len(db.query("items", [1.0, 1.0], user, "helper", top_k=200))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, ["a", "b", "c", "d"])) == [100] * 4
+    db.close()
+    assert len(json.loads(path.read_text())["items"]) == 400

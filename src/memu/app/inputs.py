@@ -1,11 +1,13 @@
 """The first lines of every public call: many documented spellings come in, one form goes on."""
 
+import math
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from memu.database.fields import check_pair
+from memu.database.rows import check_text
 from memu.errors import ConfigError, InputError, InputTypeError, ScopeError
 from memu.scope import Scope
 from memu.settings import LLMConfig, LLMProfilesConfig, parse
@@ -34,9 +36,7 @@ def read_queries(queries: Any) -> tuple[str, list[str]]:
     texts = [_query_text(message, position) for position, message in enumerate(queries)]
     if not texts[-1].strip():
         raise InputError("EMPTY: the question is empty: expected some text.")
-    if "\x00" in texts[-1]:
-        raise InputError("the question holds a NUL byte: expected plain text.")
-    return texts[-1].strip(), texts[:-1]
+    return check_text("the question", texts[-1]).strip(), texts[:-1]
 
 
 def _query_text(message: Any, position: int) -> str:
@@ -65,6 +65,15 @@ def read_scope(
         return Scope.of(user, fields=fields)
     check_pair(bound, user)
     return bound
+
+
+def read_score(value: Any) -> float | None:
+    """A finite number, or None."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InputError(f"min_score is {value!r}: expected a number from 0 to 1.")
+    return float(value)
 
 
 def read_limit(name: str, value: Any, default: int | None) -> int | None:

@@ -128,7 +128,7 @@ class MemoryService(ServiceBase):
             question,
             rest,
             top_k=inputs.read_limit("top_k", top_k, None),
-            min_score=min_score,
+            min_score=inputs.read_score(min_score),
         )
 
     async def context(
@@ -184,7 +184,7 @@ class MemoryService(ServiceBase):
 
     async def get_memory_item(self, memory_id: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One item; NotFoundError when this scope does not hold it."""
-        return await self._call(crud.get_item, self._scope(user), memory_id)
+        return await self._call(crud.get_item, self._scope(user), check_text("memory_id", memory_id))
 
     async def create_memory_item(
         self,
@@ -238,7 +238,7 @@ class MemoryService(ServiceBase):
         return await self._call(
             crud.update_item,
             scope,
-            memory_id,
+            check_text("memory_id", memory_id),
             memory_type,
             memory_content,
             memory_categories,
@@ -251,11 +251,11 @@ class MemoryService(ServiceBase):
         self, *, memory_id: str, user: Mapping[str, Any] | None = None, propagate: bool = True
     ) -> dict[str, Any]:
         """Delete one memory with its history, and its words from the summaries of its categories."""
-        return await self._call(crud.delete_item, self._scope(user), memory_id, propagate)
+        return await self._call(crud.delete_item, self._scope(user), check_text("memory_id", memory_id), propagate)
 
     async def delete_resource(self, resource: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Delete a resource, named by its id or URL, with every item that came from it, its text and its copy."""
-        return await self._call(crud.delete_resource, self._scope(user), resource)
+        return await self._call(crud.delete_resource, self._scope(user), check_text("resource", resource))
 
     async def clear_memory(self, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Delete the items that meet a filter; with no filter but the scope, all items, categories and resources.
@@ -291,7 +291,7 @@ class MemoryService(ServiceBase):
 
     async def _text(self, resource_id: str, user: Mapping[str, Any] | None) -> tuple[str, list[dict[str, Any]]]:
         database = self.parts.database.bound(self._scope(user))
-        found = await self.parts.store(database.resource_repo.text, resource_id)
+        found = await self.parts.store(database.resource_repo.text, check_text("resource_id", resource_id))
         if found is None:
             raise NotFoundError(f"there is no text of a resource {resource_id!r} in this scope.")
         return found

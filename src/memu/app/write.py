@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("memu.app")
 
+_EXTRAS = ("heading", "note", "around")
+
 ORPHAN_SECONDS = 3600
 """A copy of this age that no resource names belongs to no call that is still running."""
 
@@ -233,7 +235,7 @@ def _item_rows(
             "source_end": item.end,
             "content_hash": item_hash(item),
             "metadata": dict(metadata),
-            "extra": {name: value for name, value in (("heading", item.heading), ("note", item.note)) if value},
+            "extra": {name: value for name in _EXTRAS if (value := getattr(item, name))},
             "created_at": times[position],
             "updated_at": times[position],
         }

@@ -94,6 +94,20 @@ class Transaction(ABC):
     def update(self, table: str, values: Mapping[str, Any], where: Where) -> int:
         """Set columns in the rows that meet `where`; returns how many rows did."""
 
+    def update_each(self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> int:
+        """Set other columns in each row: each given row names one by its `key` columns, the rest is set in it.
+
+        All rows of a call have the same columns. Returns how many rows were found.
+        """
+        return sum(
+            self.update(
+                table,
+                {name: value for name, value in row.items() if name not in key},
+                equals(**{name: row[name] for name in key}),
+            )
+            for row in rows
+        )
+
     @abstractmethod
     def increment(self, table: str, key: Mapping[str, Any], column: str, fresh: Mapping[str, Any]) -> int:
         """Add one to a counter and return its new value; a missing row is made of `key` and `fresh`, at 1."""

@@ -95,6 +95,9 @@ class Dialect:
             yield
         except DBAPIError as error:
             raise self.translate(error) from error.orig
+        except (UnicodeEncodeError, OverflowError) as error:
+            # The driver's own refusal to hand over a value, which is no database error to it.
+            raise errors.InputError(f"a value cannot be stored ({error}): expected plain text, 64-bit numbers.") from None
 
 
 class SQLite(Dialect):
@@ -107,6 +110,8 @@ class SQLite(Dialect):
         if url.query:
             raise errors.ConfigError(f"the dsn has options after '?' ({', '.join(url.query)}): SQLite's takes none.")
         name = url.database or ":memory:"
+        if "\x00" in name:
+            raise errors.ConfigError("the dsn's path holds a NUL byte: it must name a database file.")
         self.path = None if name == ":memory:" or "mode=memory" in name else Path(name).expanduser().absolute()
         if self.path is None:
             self.capabilities = Capability.NONE

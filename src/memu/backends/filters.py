@@ -1,6 +1,7 @@
 """Filters as users write them (`{"created_at__gte": …}`) to conditions, and what a condition means."""
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,8 @@ from memu.errors import FilterError
 
 SUFFIXES: tuple[str, ...] = tuple(op for op in get_args(Operator) if op not in ("eq", "in_rows", "not_in_rows"))
 METADATA = "metadata"
+_LARGEST = 2**63 - 1
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "gt": operator.gt,
     "gte": operator.ge,
@@ -87,13 +90,23 @@ def _value(key: str, value: Any, kind: Kind, op: str) -> Any:
     if kind is Kind.JSON:
         if not isinstance(value, str | int | float | bool) or (op in _COMPARE and isinstance(value, bool)):
             raise FilterError(f"filter {key!r}: expected a string, number or boolean, got {type(value).__name__}.")
-        return value
+        if isinstance(value, int | float) and not -_LARGEST <= value <= _LARGEST:
+            raise FilterError(f"filter {key!r}: {value} is no number that metadata holds: expected one of 64 bits.")
+        return _text(key, value) if isinstance(value, str) else value
     if kind is Kind.BOOLEAN:
         if not isinstance(value, bool):
             raise FilterError(f"filter {key!r}: expected True or False, got {type(value).__name__}.")
         return value
     if not isinstance(value, str):
         raise FilterError(f"filter {key!r}: expected a string, got {type(value).__name__}.")
+    return _text(key, value)
+
+
+def _text(key: str, value: str) -> str:
+    """A value that a store can be asked for: some servers refuse a NUL, all refuse half of a character."""
+    if found := _UNSTORABLE.search(value):
+        what = "a NUL byte" if found.group() == "\x00" else "a lone surrogate"
+        raise FilterError(f"filter {key!r} holds {what} at character {found.start()}: expected plain text.")
     return value
 
 

@@ -187,6 +187,17 @@ class SqlTransaction(Transaction):
             for part in _parts(where)
         )
 
+    def update_each(self, table: str, rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> int:
+        """One statement for all rows, built once."""
+        if not rows:
+            return 0
+        target = self.tables[table]
+        # A parameter may not be called like a column that is set.
+        same = (target.c[name] == sa.bindparam(f"key_{name}") for name in key)
+        values = {name: sa.bindparam(f"new_{name}", type_=target.c[name].type) for name in rows[0] if name not in key}
+        bound = [{f"{'key' if name in key else 'new'}_{name}": value for name, value in row.items()} for row in rows]
+        return self.connection.execute(sa.update(target).where(*same).values(values), bound).rowcount
+
     def increment(self, table: str, key: Mapping[str, Any], column: str, fresh: Mapping[str, Any]) -> int:
         """UPDATE first, which locks the row; INSERT when there was none."""
         target = self.tables[table]
@@ -335,5 +346,5 @@ def _parts(where: Where) -> Iterator[Where]:
 def _in_order(rows: list[Row], order: Order) -> list[Row]:
     for name in reversed(order):
         field = name.lstrip("-")
-        rows = sorted(rows, key=lambda row: (row[field] is not None, row[field]), reverse=name.startswith("-"))  # noqa: B023
+        rows = sorted(rows, key=lambda row: (row[field] is not None, row[field]), reverse=name.startswith("-"))
     return rows

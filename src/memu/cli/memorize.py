@@ -1,5 +1,6 @@
 """`memu memorize`: files, folders, patterns, addresses, standard input and plain words."""
 
+import contextlib
 import glob
 import os
 import sys
@@ -15,6 +16,7 @@ from memu.cli.progress import progress
 from memu.cli.session import FAILED, Session, one_line, settings_of
 from memu.errors import MemuError, SourceInvalid, SourceNotFound
 
+STDIN = "standard input"
 TEXT_SUFFIXES = frozenset({".txt", ".text", ".rst"})
 
 
@@ -110,7 +112,7 @@ def _expanded(session: Session, source: str) -> Iterator[Job]:
     """The jobs that one argument stands for."""
     path = Path(source).expanduser()
     if source == "-":
-        yield Job("standard input", {"content": _read_stdin()})
+        yield Job(STDIN, {"content": _read_stdin()})
     elif "://" in source:
         yield Job(source, {"resource_url": source})
     elif path.is_dir():
@@ -118,7 +120,7 @@ def _expanded(session: Session, source: str) -> Iterator[Job]:
     elif path.exists():
         yield Job(source, {"resource_url": path})
     elif glob.has_magic(source):
-        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
+        found = sorted(glob.glob(str(path), recursive=True))
         yield from _jobs_of([one for one in map(Path, found) if one.is_file()], f"no file matches {source}")
     else:
         hint = f' To memorize these words themselves: memu memorize --text "{source}"' if " " in source else ""
@@ -184,11 +186,12 @@ def _run(session: Session, memory: Any, job: Job, options: dict[str, Any], outco
 def _with_guess(job: Job, options: dict[str, Any]) -> dict[str, Any]:
     """The arguments of the call; standard input that is a conversation is taken as one, as a file would be."""
     arguments = {**job.arguments, **options}
-    if options["modality"] is None and job.name == "standard input":
+    given = arguments.get("content") if job.name == STDIN and options["modality"] is None else None
+    if given and given.lstrip()[:1] in ("[", "{"):
         from memu.sources.conversations import sniff_conversation
 
-        if sniff_conversation(arguments["content"]):
-            arguments["modality"] = "conversation"
+        with contextlib.suppress(SourceInvalid):  # words in brackets are no JSON, and no fault
+            arguments["modality"] = "conversation" if sniff_conversation(given) else None
     return arguments
 
 

@@ -1,5 +1,6 @@
 """The database as users hold it: four repositories, their records as mappings, and the store methods of older code."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,6 +144,22 @@ class Database:
         if record is None:
             raise NotFoundError(f"there is no record {record_id!r} in this scope.")
         return record
+
+    def transfer(self, target: "Database", *, into: Mapping[str, Any] | None = None) -> dict[str, int]:
+        """Copy everything of this handle's owner, or of all owners, into another database, with its ids and links.
+
+        Records that the target holds already are passed over, so an interrupted transfer goes on when it is repeated.
+        `into` names the one owner whom all of it is to belong to there; see `memu.database.portable.import_memory`.
+
+        Returns:
+            How many rows of each table were added.
+        """
+        from memu.database.portable import export_memory, import_memory
+
+        with tempfile.TemporaryFile() as file:
+            export_memory(self, file)
+            file.seek(0)
+            return import_memory(target, file, into=into).added
 
     def close(self) -> None:
         """Let go of the store; it closes when nobody else uses it. Idempotent."""

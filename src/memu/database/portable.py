@@ -6,12 +6,11 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from memu.backends.base import Condition, Row
 from memu.backends.schema import HISTORY, LINKS, RESOURCES, SCOPES
 from memu.backends.tables import Table
-from memu.database.core import Database
 from memu.database.fields import check_pair
 from memu.database.mirror import replacing
 from memu.database.portable_lines import TABLES, ExportReader, Header, Line, end_line, header_line, row_line
@@ -22,6 +21,9 @@ from memu.database.upgrades import MIGRATIONS
 from memu.database.vectors import Recorded, fits, mismatch, recorded
 from memu.errors import InputError, IntegrityError, ScopeError, SourceInvalid, SourceNotFound
 from memu.scope import Scope
+
+if TYPE_CHECKING:
+    from memu.database.core import Database
 
 PAGE = 500
 """Rows in one page of an export, and the most in one transaction of an import."""
@@ -41,7 +43,7 @@ class Imported:
     present: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TABLES, 0))
 
 
-def export_memory(database: Database, file: IO[bytes], *, progress: Progress | None = None) -> dict[str, int]:
+def export_memory(database: "Database", file: IO[bytes], *, progress: Progress | None = None) -> dict[str, int]:
     """Write everything of a handle's owner, or with the operator's handle of all owners, as it is at one moment.
 
     Local copies of files are not part of it; their words are. Memory use does not depend on how much there is.
@@ -67,7 +69,7 @@ def export_memory(database: Database, file: IO[bytes], *, progress: Progress | N
     return counts
 
 
-def export_file(database: Database, path: Path, *, progress: Progress | None = None) -> dict[str, int]:
+def export_file(database: "Database", path: Path, *, progress: Progress | None = None) -> dict[str, int]:
     """Export into a file, which appears whole or not at all; see `export_memory`."""
     path.absolute().parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as file:
@@ -92,7 +94,7 @@ def _tell(progress: Progress | None, done: int, total: int) -> None:
 
 
 def import_memory(
-    database: Database,
+    database: "Database",
     file: IO[bytes],
     *,
     into: Mapping[str, Any] | None = None,
@@ -125,7 +127,7 @@ def import_memory(
 
 
 def import_file(
-    database: Database, path: Path, *, into: Mapping[str, Any] | None = None, progress: Progress | None = None
+    database: "Database", path: Path, *, into: Mapping[str, Any] | None = None, progress: Progress | None = None
 ) -> Imported:
     """Import from a file; see `import_memory`."""
     try:
@@ -151,7 +153,7 @@ def _rewindable(file: IO[bytes]) -> Iterator[IO[bytes]]:
         yield copy
 
 
-def _target(database: Database, header: Header, into: Mapping[str, Any] | None) -> Scope | None:
+def _target(database: "Database", header: Header, into: Mapping[str, Any] | None) -> Scope | None:
     """The one owner that every row goes to; None when each goes to its own."""
     if into is None:
         if database.scope and header.scope != database.scope:

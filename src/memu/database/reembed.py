@@ -224,8 +224,8 @@ class _Move:
             after: tuple[str, ...] | None = None
             while True:
                 page = writer.find(STAGED, equals(kind=table), order=("id",), limit=PAGE, after=after)
-                for row in page:
-                    writer.update(table, {"embedding": row["embedding"]}, equals(id=row["id"]))
+                if page:
+                    writer.update_each(table, [{"id": row["id"], "embedding": row["embedding"]} for row in page])
                 if len(page) < PAGE:
                     break
                 after = (page[-1]["id"],)

@@ -84,6 +84,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "metadata",
         "memory_type",
         "resource_id",
+        "message_ids",
         "source_start",
         "said_at",
         "happened_at",
@@ -120,6 +121,8 @@ def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
         text=_text(table, row),
         vector=None if vector is None else np.asarray(vector, dtype=np.float32),
         group=row.get("resource_id"),
+        passage=(row.get("message_ids") or [None])[-1],  # an answer's own message comes after the question's
+        around=str(row["extra"].get("around") or "") if table == ITEMS else "",
         position=row.get("source_start") or 0,
         speaker=row.get("speaker"),
         fields={**values, "category_id": filed} if table == ITEMS else values,

@@ -90,6 +90,11 @@ class ScopedWriter(ScopedReader):
             values = {**values, "seq": self.seq}
         return self.transaction.update(table, values, self._owned(where))
 
+    def update_each(self, table: str, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Set columns in the scope's rows, each named by its id; returns how many of them there were."""
+        stamp = {**self._columns, "seq": self.seq} if table in SEARCHED else self._columns
+        return self.transaction.update_each(table, [{**row, **stamp} for row in rows], (*self._columns, "id"))
+
     def delete(self, table: str, where: Where) -> list[str]:
         """Delete the scope's rows that meet `where` and return their ids; searched tables leave tombstones."""
         ids = [row["id"] for row in self.find(table, where, columns=("id",))]

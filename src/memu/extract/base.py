@@ -17,7 +17,8 @@ class ExtractedItem:
 
     `summary` is the words of `source.text[start:end]` verbatim, unless `note` says why it is not. `categories` is None
     when the extractor leaves the filing to a `Categorizer`. `happened_at` is when the thing happened or is to happen,
-    where the words say so; `said_at` when they were said.
+    where the words say so; `said_at` when they were said. `around` is what its message says beside all its items, and
+    the question that it answers: the message is found by those words, too, but they are not remembered for themselves.
     """
 
     summary: str
@@ -31,6 +32,7 @@ class ExtractedItem:
     heading: str | None = None
     categories: tuple[str, ...] | None = None
     note: str | None = None
+    around: str | None = None
 
     @property
     def index_text(self) -> str:

@@ -12,8 +12,9 @@ _KIN = any_of(
 )
 _BONDS = any_of(
     "friends? friendship girlfriend boyfriend partner fianc[ée]e? dating married marry marries engaged wedding "
-    "divorced? separated broke_up split_up pregnant roommates? flatmates? neighbou?rs? colleagues? crush relationship "
-    "in_love seeing_(?:each_other|someone|somebody|him|her) get_on_with get_along in_touch met_(?:his|her|my|their)"
+    "divorced? separated broke_up split_up pregnant roommates? flatmates? neighbou?rs? colleagues? crush "
+    "relationship in_love been_together together_for known_each_other "
+    "seeing_(?:each_other|someone|somebody|him|her) get_on_with get_along in_touch met_(?:his|her|my|their)"
 )
 _PETS = any_of(
     "dogs? pupp(?:y|ies) cats? kittens? pets? hamsters? rabbits? bunny parrot turtles? tortoise goldfish horse pony "
@@ -38,11 +39,11 @@ _HOBBIES = any_of(
     "exhibition festival picnic costume"
 )
 _WORK = any_of(
-    "work(?:s|ing|ed)? jobs? office boss manager colleagues? co-?workers? clients? customers? company firm employer "
-    "employees? salary wages? raise promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice career "
-    "interview(?:s|ed)? shifts? business startup start-up studio projects? presentation deadline meetings? contract "
-    "freelance\\w* self-employed invoices? budget staff conference intern(?:ship)? apprentice\\w* retire\\w* "
-    "unemployed profession\\w* overtime"
+    "work(?:s|ing|ed)? jobs? office boss manager team colleagues? co-?workers? clients? customers? company firm "
+    "employer employees? salary wages? raise promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice "
+    "career interview(?:s|ed)? shifts? business startup start-up studio projects? presentation deadline "
+    "meetings? contract freelance\\w* self-employed invoices? budget staff conference intern(?:ship)? "
+    "apprentice\\w* retire\\w* unemployed profession\\w* overtime"
 )
 _JOBS = any_of(
     "nurse doctor teachers? engineer developer programmer designer lawyer accountant chef baker driver pilot "
@@ -71,6 +72,10 @@ _LIKING = (
     rf"{_WHO}(?:love|like|hate|adore)(?!\s+to\b)",
 )
 _LIKED = any_of("loved liked enjoyed hated")
+_DIET = any_of(
+    "(?:eat|eating|eaten|drink|drinking)_(?:meat|fish|dairy|coffee|alcohol) dairy gluten lactose spicy decaf oat_milk "
+    "diet"
+)
 _SERVICE = any_of("please dark_mode call_me (?:keep|make)_(?:it|your|the)_\\w+ (?:british|american)_english metric")
 _VIEWS = any_of(
     "think(?:s|ing)? thought believes? opinion reckons? overrated underrated agrees? disagrees? worth_it in_my "
@@ -91,6 +96,7 @@ _HOME = (
     r"(?:i|we|he|she|they)(?:['’]ve|\s+have|\s+has|['’]s)?\s+(?:just\s+)?"
     r"(?:lives?|lived|moved?|moving|settled)\s+(?:in|to|at|near|with)"
 )
+_SPEECH = r"speaks?\s+(?:\w+\s+){0,3}?(?-i:[A-Z])\w+"
 _ORIGIN = r"(?:i['’]?m|i\s+am|he['’]s|she['’]s|we['’]re)\s+(?:\d{1,2}\b|from\b)"
 _ROOMS = any_of("flats? apartment houses? rent landlord bedrooms? (?:ground|first|second|third)-floor")
 _TRAVEL = any_of(
@@ -118,8 +124,13 @@ _FACTS = any_of(
 )
 
 DEFAULT_RULES: dict[str, tuple[Clue, ...]] = {
-    "personal_info": ((phrases(_SELF), 0.45), (phrases(_HOME), 0.45), (phrases(_ROOMS), 0.35), (phrases(_ORIGIN), 0.4)),
-    "preferences": ((phrases(*_LIKING), 0.5), (phrases(_LIKED), 0.25), (phrases(_SERVICE), 0.4)),
+    "personal_info": (
+        (phrases(_SELF), 0.45),
+        (phrases(_HOME), 0.45),
+        (phrases(_ROOMS), 0.35),
+        (phrases(_ORIGIN, _SPEECH), 0.4),
+    ),
+    "preferences": ((phrases(*_LIKING), 0.5), (phrases(_LIKED), 0.25), (phrases(_DIET), 0.4), (phrases(_SERVICE), 0.4)),
     "relationships": (
         (phrases(_KIN), 0.55),
         (phrases(_BONDS), 0.45),

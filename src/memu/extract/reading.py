@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from memu.extract.patterns import any_of, lazy
 from memu.extract.sentences import EMOJI
-from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS, PAST_FORMS
+from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS, PAST_FORMS, PLAIN_VERBS
 
 _OPENERS = any_of(
     "oh ah aw+ wow whoa woah hey+ hi hiya hello yo dear yes yeah yep yup no nope nah ok okay alright right sure well "
@@ -43,6 +43,7 @@ class Reading:
         content: those words of the core that are neither function words nor light ones.
         figures: numbers in the core that count or date something.
         names: words inside the core that are written with a capital, "I" excepted.
+        named: the core begins with a word known to be a name.
         question: it ends as a question, and not with a mere tag ("…, right?").
         finite: it has a subject or a verb form of its own; without, it is a fragment.
         foreign: it is, as far as can be seen, not English.
@@ -54,6 +55,7 @@ class Reading:
     content: tuple[str, ...]
     figures: int
     names: int
+    named: bool
     question: bool
     finite: bool
     foreign: bool
@@ -80,8 +82,9 @@ def read_sentence(text: str, *, names: Collection[str] = (), foreign: bool = Fal
         content=tuple(word for word in content if len(word) > 1),
         figures=sum(1 for token in tokens if _is_figure(token) or token in NUMBERS),
         names=0 if core.isupper() else sum(name.casefold() not in FUNCTION for name in capitals),
+        named=first_word(core) in names,
         question=bare.endswith(("?", "？", "؟")) and not _TAG().search(bare),
-        finite=any(token in FINITE or _is_past(token) for token in tokens) or bool(_NAME_VERB().match(core)),
+        finite=_is_finite(core, tokens),
         foreign=foreign or is_foreign(text),
     )
 
@@ -95,6 +98,12 @@ def strip_openers(text: str) -> str:
             break
         position = match.end()
     return text[position:]
+
+
+def _is_finite(core: str, tokens: tuple[str, ...]) -> bool:
+    if any(token in FINITE or _is_past(token) for token in tokens):
+        return True
+    return any(token in PLAIN_VERBS for token in tokens[1:]) or bool(_NAME_VERB().match(core))
 
 
 def _is_past(token: str) -> bool:

@@ -15,6 +15,7 @@ from memu.extract.reading import Reading, is_foreign, names_in, read_sentence
 from memu.extract.sentences import LONGEST, Span, split_sentences
 from memu.extract.smalltalk import is_empty, is_small_talk
 from memu.extract.summaries import choose_caption
+from memu.extract.surroundings import add_surroundings
 from memu.extract.types import Voice, memory_type
 from memu.models import MEMORY_TYPES
 from memu.sources.base import Message, Source
@@ -80,6 +81,7 @@ class RuleExtractor:
         """
         reader = _SourceReader(source, tuple(kind for kind in memory_types if kind in MEMORY_TYPES))
         items = [item for position in range(max(0, first), len(source.messages)) for item in reader.items(position)]
+        add_surroundings(source, items)
         return Extraction(items=items, caption=choose_caption(items))
 
 
@@ -173,7 +175,9 @@ class _SourceReader:
     def _item(self, sentence: _Sentence, message: Message) -> ExtractedItem:
         text, asked = self.source.text[sentence.start : sentence.end], sentence.question
         summary = f"{asked.text} {text}" if asked else text
-        reading = read_sentence(summary, foreign=self._foreign) if asked else sentence.reading
+        reading = sentence.reading
+        if asked and reading and not (reading.content or reading.figures):
+            reading = read_sentence(summary, foreign=self._foreign)
         when = resolve_date(summary, message.at) if reading else None
         return ExtractedItem(
             summary=summary,

@@ -68,6 +68,7 @@ _FORMULAS = (
 )
 _FORMULA = lazy("|".join(f"(?:{formula})" for formula in _FORMULAS))
 _ADDRESSED = lazy(r"(?:you|u|y['’]?all)\b(?:['’](?:re|ve|ll|d)|\s+\w+)")
+_GENERIC_YOU = start(r"you\s+(?:have\s+to|can(?:['’]?t|not)?|mustn['’]?t|need\s+to|only|get|pay)")
 _YOURS = start("your")
 _ORDER = lazy(rf"(?:(?:please|just|now|do)\s+)?(?:{any_of(BARE_VERBS)}\b(?!['’]))(?!\s+(?:is|was|are|were|has|had)\b)")
 _REACTION = start(
@@ -79,6 +80,7 @@ _REACTION = start(
     + ")",
     r"there(?:['’]s|\s+(?:is|are))|must\s+(?:be|have)|sounds?|looks?|feels?",
 )
+_DESCRIPTION = start(r"it(?:['’]s|\s+is)\s+(?:an?|the|my|our|in|on|at)")
 _OWN = start("i|we|my|our|me|let['’]?s")
 _OTHERS = start("he|she|they|his|her|their")
 _BEING = start(r"(?:he|she|(?:my|our)\s+\w+)(?:['’]s|\s+(?:is|was))\s+(?:an?|my|our|his|her|the)")
@@ -147,14 +149,16 @@ def weight(reading: Reading, *, orders_count: bool = False) -> float:
         total -= 4.0
     if _announces(reading):
         total -= 3.0
-    if _ADDRESSED().match(core):
+    if _GENERIC_YOU().match(core):
+        total -= 0.5 if len(reading.content) > 1 else 3.0
+    elif _ADDRESSED().match(core):
         total -= 3.0
     elif _YOURS().match(core):
         total -= 1.5
     elif _ORDER().match(core):
         total += 1.0 if orders_count else -5.0
     elif _REACTION().match(core):
-        total -= 1.5
+        total -= 0.0 if _DESCRIPTION().match(core) else 1.5
     if _OFFER().match(core):
         total -= 1.5
     if not reading.finite:

@@ -5,9 +5,10 @@ knowledge in a document and when an assistant says it; of a person it is an even
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from memu.extract.patterns import any_of, lazy, phrases, start, words
+from memu.extract.patterns import any_of, lazy, phrases, start
 from memu.extract.reading import Reading
 from memu.extract.vocabulary import NOT_VERBS, PAST_FORMS
 
@@ -30,38 +31,59 @@ _HABIT = phrases(
         "make_a_point_of"
     ),
 )
-_OFTEN = phrases(any_of("always often never keeps?_\\w+ing first_thing before_(?:bed|breakfast|work) after_work"))
+_OCCASION = phrases(
+    r"when(?:ever)?\s+(?:i|we|he|she|they|the|my)\s+\w+",
+    r"at\s+(?:noon|midnight|night|dawn|half\s+past\s+\w+|\d{1,2}(?::\d\d)?|(?:five|six|seven|eight|nine|ten|eleven))",
+    r"(?:with|before|after|over|for|during)\s+(?:breakfast|lunch|dinner|work|school|bed|tea)|first\s+thing",
+    r"(?:in|during)\s+the\s+(?:morning|afternoon|evening)|on\s+(?:my|the|his|her|our)\s+way",
+)
+_OFTEN = phrases(
+    r"(?<!is )(?<!are )(?<!['’]s )(?<!be )(?:always|often|never|rarely|sometimes)\s+(?!be\b|been\b|is\b)\w+"
+)
 _STEADY = phrases(
     any_of(
-        "eats? drinks? sleeps? walks? swims? runs cycles? rides? reads? writes? cooks? bakes? plays? sings? wakes? "
-        "gets?_up keeps?_a meets? rehearses? practi[sc]es? trains? goes gives? brings? steals? hides? checks? waters? "
-        "leaves? starts? takes?"
+        "eats drinks sleeps walks swims runs cycles rides reads writes cooks bakes plays sings wakes gets_up "
+        "keeps_a meets rehearses practi[sc]es trains goes gives brings steals hides checks waters leaves starts "
+        "takes insists barks"
     )
 )
 _PARTICIPLE = any_of(
     "been done gone seen taken given written driven eaten begun broken chosen fallen forgotten grown known bought "
     "brought caught come found had heard held kept left lost made met paid put read run sent set sold told won"
 )
-_AFTER_BE = "".join(
-    rf"(?<!{word} )" for word in sorted(words("is are am be m re s n't not so very more most a an the my our his her"))
+_ADJECTIVE = any_of(
+    "married divorced retired scared terrified worried tired bored excited interested obsessed addicted "
+    "spoil(?:ed|t) talented gifted engaged related used_to supposed allowed closed shared pleased disappointed "
+    "annoyed confused broke called named"
 )
-_PAST = phrases(any_of(PAST_FORMS), rf"(?<!-){_AFTER_BE}\b(?!\w*eed\b)[a-z]{{2,}}ed")
+_ADJECTIVAL = phrases(
+    r"(?:have|has|haven['’]t|hasn['’]t|['’]ve|['’]s)\s+(?:(?:also|only|still|even)\s+)?got",
+    r"(?:is|are|am|be|being|['’]m|['’]re|isn['’]t|aren['’]t)\s+(?:\w+ly\s+|not\s+|so\s+|very\s+|really\s+|still\s+)*\w+ed",
+    rf"['’]s\s+(?:\w+ly\s+|not\s+|so\s+|very\s+|still\s+)*{_ADJECTIVE}",
+    r"(?:an?|the|my|our|his|her|their|very|more|most)\s+(?:\w+-)?\w+ed\s+(?!to\b|by\b|in\b|at\b)\w+|\w+-\w+ed",
+)
+_PAST = phrases(any_of(PAST_FORMS), r"(?!\w*eed\b)[a-z]{2,}ed")
+_HAVE = r"(?:have|has|haven['’]t|hasn['’]t|['’]ve|['’]s)"
 _PERFECT = phrases(
-    r"(?:have|has|haven['’]t|hasn['’]t|['’]ve|['’]s)\s+(?:(?:\w+ly|just|also|even|now|already|never)\s+)*"
-    rf"(?:{_PARTICIPLE}|\w{{2,}}ed)"
+    rf"{_HAVE}\s+(?:(?:\w+ly|just|also|even|now|already|never)\s+)*(?!{_ADJECTIVE}\b)(?:{_PARTICIPLE}|\w{{2,}}ed)"
 )
 _ONGOING = phrases(
-    r"(?:have|has|['’]ve|['’]s)\s+been\s+\w+ing\b.{0,60}\b(?:for|since)",
-    r"for\s+(?:the\s+past\s+)?(?:\w+\s+)?years",
+    rf"{_HAVE}\s+(?:always|long)\s+\w+",
+    rf"{_HAVE}\s+(?:been|had|lived|known|worked|played|owned|loved|hated|wanted)\b.{{0,60}}\b(?:for\s+\w+|since)",
+    r"for\s+(?:the\s+past\s+)?(?:\w+\s+)?(?:years|decades)|all\s+(?:my|his|her)\s+life|since\s+(?:i|we|he|she)\s+was",
 )
 _FEELING = phrases(
     r"(?:am|is|are|['’](?:m|re|s)|feel|feels|feeling)\s+(?:(?:\w+ly|so|very|quite|a\s+bit|still|too)\s+)*"
     + any_of(
         "nervous tired exhausted sad angry cross furious happy excited thrilled worried anxious ill sick sore bored "
-        "lonely upset embarrassed proud relieved stressed homesick jealous hungover better worse devastated"
+        "lonely upset embarrassed proud relieved stressed homesick jealous hungover better worse devastated guilty"
     )
 )
 _FACT = phrases(any_of("fun_fact did_you_know it_turns_out apparently according_to in_general generally"))
+_RULE = phrases(
+    any_of("costs? prices? fees? (?:is|are)_free for_free the_rule my_rule rules? (?:not_)?allowed (?:is|are)_included")
+)
+_REPORTED = lazy(r"^\W*(?:\w+\W+){1,6}?(?:says|reckons|claims|explained|told\s+me)\s+(?:that\s+)?")
 _COMING = phrases(
     any_of(
         "'ll will won't shall gonna going_to let'?s planning plans?_to hope_to hoping_to about_to intend aim_to "
@@ -80,13 +102,18 @@ _EVENT_NOUN = phrases(
         "visit"
     )
 )
+_AT_TIME = phrases(
+    r"(?:at|on|in)\s+(?:half|quarter|noon|\d|the\s+\d|one|two|three|four|five|six|seven|eight|nine|ten|eleven)\w*"
+)
 _SUBJECT = r"(?:i|we|he|she|they|it|you|(?:my|our|his|her|their)\s+\w+)"
 _STATE_VERB = any_of(
     "am is are isn't aren't has have owns? lives? works? loves? likes? prefers? hates? enjoys? needs? wants? knows? "
     "can can't could speaks? study studies teach(?:es)? runs? uses? don't doesn't plays? collects? believes? thinks? "
     "feels? minds? miss(?:es)? wish(?:es)? dreams? even_\\w+"
 )
-_STATE = lazy(rf"(?:^|\b(?:and|but|that|who|which|because)\s+){_SUBJECT}(?:['’](?:m|re|s)|\s+{_STATE_VERB})\b")
+_STATE = lazy(
+    rf"(?:^|\b(?:and|but|that|who|which|because)\s+){_SUBJECT}(?:['’](?:m|re|s)|['’]ve\s+got|\s+have\s+got|\s+{_STATE_VERB})\b"
+)
 _SELF = phrases(
     r"my\s+(?:name|age|birthday|favou?rite|job|hometown|allerg\w+|passion|hobby)|call\s+me|years\s+old|used\s+to",
     r"(?:i|he|she)(?:['’]m|['’]s|\s+am|\s+is)\s+(?:an?|from|allergic|vegan|vegetarian|married|single|divorced|engaged|\d+"
@@ -112,7 +139,15 @@ _ASKED = start(
 )
 _ADVICE = phrases(any_of("can can't could should would must may might always never if i'd"))
 _IT = start("it")
-_OWNER = phrases(any_of("i we my our me us mine he she they his her him their them"))
+_LEANING = start(r"(?:it|this|that|these|those|there)(?:['’]s|['’]d|\s+(?:is|are|was|were|has|would))")
+_EVALUATION = phrases(
+    any_of(
+        "good great best better nice lovely fine bad worse worst awful terrible horrible boring beautiful amazing "
+        "awesome incredible wonderful brilliant perfect fun funny cool cute sweet hard tough easy important special "
+        "inspiring rewarding overrated underrated annoying ridiculous too_\\w+ so_\\w+ my_favourite worth"
+    )
+)
+_OWNER = phrases(any_of("i we my our me us mine he she they his her him their them mum mom dad grandma grandad granny"))
 
 _ORDER = ("event", "profile", "knowledge", "behavior")
 
@@ -134,7 +169,7 @@ def memory_type(
 
 def is_past(core: str) -> bool:
     """Whether a sentence tells what happened."""
-    return bool(_PAST().search(core) or _PERFECT().search(core))
+    return bool(_PAST().search(_ADJECTIVAL().sub(" ", core)) or _PERFECT().search(core))
 
 
 def is_coming(core: str) -> bool:
@@ -148,16 +183,41 @@ def _foreign_points(voice: Voice, dated: bool) -> dict[str, float]:
     return {"knowledge": 0.0 if person else 2.0, "event": event, "profile": 1.0, "behavior": 0.0}
 
 
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The verb forms of a sentence; `present` is what remains."""
+
+    past: bool
+    perfect: bool
+    coming: bool
+    progressive: bool
+
+    @property
+    def present(self) -> bool:
+        return not (self.past or self.perfect or self.coming or self.progressive)
+
+
+def _forms(core: str) -> _Forms:
+    return _Forms(
+        past=bool(_PAST().search(_ADJECTIVAL().sub(" ", core))),
+        perfect=bool(_PERFECT().search(core)),
+        coming=is_coming(core),
+        progressive=bool(_PROGRESSIVE().search(core)),
+    )
+
+
 def _points(reading: Reading, voice: Voice, dated: bool, project: bool) -> dict[str, float]:
     if voice == "document":
-        return _document_points(reading.core, dated)
+        return _document_points(reading, dated)
     if voice == "assistant":
         return _assistant_points(reading.core, dated)
-    core = reading.core
-    points = {"event": _event(core, dated), "profile": _profile(core, dated), "behavior": _behavior(core)}
-    points["knowledge"] = _knowledge(reading) if reading.finite else -1.0
-    if _ASKED().match(core):
-        points["profile"] += 3.0
+    forms = _forms(reading.core)
+    points = {
+        "event": _event(reading.core, forms, dated),
+        "profile": _profile(reading.core, dated),
+        "behavior": _behavior(reading, forms),
+        "knowledge": _knowledge(reading, forms),
+    }
     if project:
         points["profile"] += 1.0
     elif not reading.finite:
@@ -165,10 +225,11 @@ def _points(reading: Reading, voice: Voice, dated: bool, project: bool) -> dict[
     return points
 
 
-def _document_points(core: str, dated: bool) -> dict[str, float]:
+def _document_points(reading: Reading, dated: bool) -> dict[str, float]:
     """A document tells facts, unless it names somebody, what they do again and again, or what happened when."""
+    core = reading.core
     event = (2.0 if dated else 0.0) + (2.5 if is_past(core) else 0.0)
-    behavior = 0.0 if _GENERAL().match(core) else _behavior(core)
+    behavior = 5.0 if _HABIT().search(core) and not _GENERAL().match(core) else 0.0
     return {"event": event, "profile": _profile(core, dated), "behavior": behavior, "knowledge": 3.0}
 
 
@@ -178,18 +239,12 @@ def _assistant_points(core: str, dated: bool) -> dict[str, float]:
     return {"event": event, "profile": 5.0 if _SERVED().search(core) else 0.0, "behavior": 0.0, "knowledge": 4.0}
 
 
-def _event(core: str, dated: bool) -> float:
-    points = 2.0 if dated else 0.0
-    if _COMING().search(core):
-        points += 2.0
-    if _PAST().search(core):
-        points += 2.5
-    elif _PERFECT().search(core):
-        points += 2.0
-    if _PROGRESSIVE().search(core):
-        points += 1.5
+def _event(core: str, forms: _Forms, dated: bool) -> float:
+    points = 2.0 if dated and not _ONGOING().search(core) else 0.0
+    points += 2.5 if forms.past else 2.0 if forms.perfect else 0.0
+    points += (2.0 if forms.coming else 0.0) + (1.5 if forms.progressive else 0.0)
     if _EVENT_NOUN().search(core):
-        points += 1.0
+        points += 3.5 if forms.present and _AT_TIME().search(core) else 1.0
     if _FEELING().search(core):
         points += 2.0
     return points
@@ -203,9 +258,9 @@ def _profile(core: str, dated: bool) -> float:
         points += 2.0
     if _ORIGIN().search(core) or _ROLE().search(core) or _SERVED().search(core):
         points += 4.0
-    if _ONGOING().search(core):
+    if _ASKED().match(core):
         points += 3.0
-    return points
+    return points + 4.0 if _ONGOING().search(core) else points
 
 
 def _plain_state(core: str) -> bool:
@@ -214,17 +269,27 @@ def _plain_state(core: str) -> bool:
     return any(not begun & set(range(match.start(), match.end() + 1)) for match in _STATE().finditer(core))
 
 
-def _behavior(core: str) -> float:
-    points = 4.0 if _HABIT().search(core) else 0.0
-    if _OFTEN().search(core):
-        points += 0.5
-    if _STEADY().search(core):
-        points += 0.5
+def _behavior(reading: Reading, forms: _Forms) -> float:
+    core = reading.core
+    owned = reading.named or bool(_OWNER().search(_REPORTED().sub("", core)))
+    points = 0.0
+    if _HABIT().search(core):
+        points += 5.0 if owned or not reading.finite else 0.5
+    if owned and forms.present:
+        points += 2.5 if _OCCASION().search(core) else 0.0
+        points += 2.5 if _OFTEN().search(core) else 0.0
+        points += 2.0 if _STEADY().search(core) else 0.0
     return points
 
 
-def _knowledge(reading: Reading) -> float:
-    points = -0.5 if _OWNER().search(reading.core) else 0.25
-    if _GENERAL().match(reading.core):
-        points += 0.5
-    return points + 2.0 if _FACT().search(reading.text) else points
+def _knowledge(reading: Reading, forms: _Forms) -> float:
+    """What holds for everybody: told in the present, of nobody and nothing in particular."""
+    if not reading.finite or reading.named:
+        return -1.0
+    clause = _REPORTED().sub("", reading.core)
+    points = -0.5 if _OWNER().search(clause) else 0.25
+    if points > 0 and _forms(clause).present and not _LEANING().match(clause):
+        points += 1.0 - (1.5 if _EVALUATION().search(clause) else 0.0)
+    if _FACT().search(reading.text) or (_RULE().search(clause) and not forms.past):
+        points += 2.0
+    return points

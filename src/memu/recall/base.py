@@ -16,7 +16,10 @@ class Entry:
         id: the record's id.
         text: the words to search (for an item: speaker or heading, and summary).
         vector: its embedding, shape (dimension,), any length; None when there is none.
-        group: the resource it came from; entries of one group are neighbours in the order of `position`.
+        group: the resource it came from; passages of one group are neighbours in the order of `position`.
+        passage: the message or block of its group that it is a part of; None when it is one by itself. The entries of a
+            passage are judged together, and the best of them comes first.
+        around: words of the passage that no entry holds; they speak for the passage, not for the entry.
         position: where it stands in its group (character offset).
         speaker: who said it.
         fields: everything that filters may ask for, by field name (memory_type, categories, created_at, …).
@@ -26,6 +29,8 @@ class Entry:
     text: str
     vector: NDArray[np.float32] | None = None
     group: str | None = None
+    passage: str | None = None
+    around: str = ""
     position: int = 0
     speaker: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -38,7 +43,7 @@ class Query:
     `keep` is asked with an entry's `fields` and says whether it may be returned; filters apply before the cut, so if k
     entries pass, k come back: those without any evidence last, by id. With `min_score` only those with evidence and at
     least that score come back. Without `context` an entry is ranked by its own words and vector alone, whatever its
-    neighbours say and whoever is named.
+    passage and its neighbours say and whoever is named.
     """
 
     text: str = ""

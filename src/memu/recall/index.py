@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +9,8 @@ from numpy.typing import NDArray
 from memu.errors import InputError
 from memu.recall.base import Delta, Entry, Hit, Hits, Query, Signals
 from memu.recall.dense import check_dimension, unit
-from memu.recall.ranking import Evidence, Weights, best_first, fuse
+from memu.recall.lexical import Terms
+from memu.recall.ranking import Evidence, Weights, alone, best_first, fuse
 from memu.recall.table import Table
 from memu.recall.text import analyzer
 
@@ -88,8 +88,7 @@ class ScopeIndex:
         with self._lock:
             table = self._table
             evidence = table.evidence(terms, vector)
-            weights = table.weights if query.context else replace(table.weights, context=0.0, speaker=0.0)
-            ranking = fuse(evidence, weights)
+            ranking = (fuse if query.context else alone)(evidence, table.weights)
             slots = _select(table, np.where(table.live, ranking.scores, np.float32(-1)), query)
             hits = [Hit(table.ids[slot], round(float(ranking.scores[slot]), 6), ranking.parts(slot)) for slot in slots]
             return Hits(hits, _signals(table, query, evidence))
@@ -97,13 +96,13 @@ class ScopeIndex:
     def _replace(self, delta: Delta) -> None:
         table = Table(self._analyzer, self._table.weights)
         for entry in delta.entries:
-            table.put(entry, self._analyzer.terms(entry.text), _vector(entry))
+            table.put(entry, self._terms(entry), _vector(entry))
         with self._lock:
             self._table, self.seq, self.epoch = table, delta.seq, delta.epoch
 
     def _change(self, delta: Delta) -> None:
         removed = list(delta.removed)
-        prepared = [(entry, self._analyzer.terms(entry.text), _vector(entry)) for entry in delta.entries]
+        prepared = [(entry, self._terms(entry), _vector(entry)) for entry in delta.entries]
         _check_dimensions(self._table.dense.dimension, [vector for _, _, vector in prepared if vector is not None])
         with self._lock:
             for entry_id in removed:
@@ -113,6 +112,9 @@ class ScopeIndex:
             if self._table.cluttered:
                 self._table = self._table.compacted()
             self.seq, self.epoch = delta.seq, delta.epoch
+
+    def _terms(self, entry: Entry) -> Terms:
+        return Terms(self._analyzer.terms(entry.text), self._analyzer.terms(entry.around))
 
 
 def _select(table: Table, scores: NDArray[np.float32], query: Query) -> list[int]:

@@ -11,7 +11,7 @@ from memu.recall.columns import Column
 
 NOBODY = -1
 PLACE_BYTES = 108  # a tuple of a number and an id that is counted elsewhere, and two references
-PASSAGE_BYTES = 112  # the list of its slots, and two references
+PASSAGE_BYTES = 160  # the object and the list of its slots
 NAME_BYTES = 160  # a passage's id, with its place in the dictionary of its group
 
 
@@ -28,7 +28,7 @@ class _Passage:
     """The slots of one passage, in order, and where it belongs."""
 
     slots: list[int]
-    group: _Group | None
+    group: str | None
     name: str | None
 
 
@@ -74,10 +74,12 @@ class Passages:
         """Place the next slot in a passage of its group."""
         slot = len(self._places)
         self._places.append((position, entry_id))
-        home = None if group is None else self._groups.setdefault(group, _Group())
-        number = None if home is None or name is None else home.names.get(name)
+        number = None
+        if group is not None:
+            names = self._groups.setdefault(group, _Group()).names
+            number = None if name is None else names.get(name)
         if number is None:
-            number = self._begin(home, name, slot)
+            number = self._begin(group, name, slot)
         else:
             self._join(number, slot)
         self._of_slot.append(number)
@@ -93,8 +95,8 @@ class Passages:
         passage.slots.remove(slot)
         if passage.slots:
             self._put_in(number)
-        elif passage.group and passage.name is not None:
-            del passage.group.names[passage.name]
+        elif passage.group is not None and passage.name is not None:
+            del self._groups[passage.group].names[passage.name]
             self._named -= 1
 
     def compacted(self, live: NDArray[np.bool_], new_slots: NDArray[np.int32]) -> "Passages":
@@ -106,23 +108,25 @@ class Passages:
         new._before.extend(renumber[self.before[filled]])
         new._after.extend(renumber[self.after[filled]])
         new._places = [self._places[slot] for slot in np.flatnonzero(live).tolist()]
-        new._passages = [passage for passage in self._passages if passage.slots]
-        for passage in new._passages:
-            passage.slots = new_slots[passage.slots].tolist()
-        new._groups = {name: group for name, group in self._groups.items() if group.row}
-        for group in new._groups.values():
-            group.row = array("I", renumber[np.array(group.row, np.intp)].astype(np.uint32).tobytes())
-            group.names = {name: int(renumber[number]) for name, number in group.names.items()}
+        for passage in self._passages:
+            if passage.slots:
+                slots: list[int] = new_slots[passage.slots].tolist()
+                new._passages.append(_Passage(slots, passage.group, passage.name))
+        for name, group in self._groups.items():
+            if group.row:
+                row = array("I", renumber[np.array(group.row, np.intp)].astype(np.uint32).tobytes())
+                names = {name: int(renumber[number]) for name, number in group.names.items()}
+                new._groups[name] = _Group(row, names)
         new._named = self._named
         return new
 
-    def _begin(self, group: _Group | None, name: str | None, slot: int) -> int:
+    def _begin(self, group: str | None, name: str | None, slot: int) -> int:
         number = len(self._passages)
         self._passages.append(_Passage([slot], group, name))
         self._before.append(NOBODY)
         self._after.append(NOBODY)
-        if group and name is not None:
-            group.names[name] = number
+        if group is not None and name is not None:
+            self._groups[group].names[name] = number
             self._named += 1
         self._put_in(number)
         return number
@@ -141,16 +145,18 @@ class Passages:
         group = self._passages[number].group
         if group is None:
             return
-        index = self._index(group.row, number)
-        group.row.insert(index, number)
-        self._link(group.row[index - 1] if index else NOBODY, number)
-        self._link(number, group.row[index + 1] if index + 1 < len(group.row) else NOBODY)
+        row = self._groups[group].row
+        index = self._index(row, number)
+        row.insert(index, number)
+        self._link(row[index - 1] if index else NOBODY, number)
+        self._link(number, row[index + 1] if index + 1 < len(row) else NOBODY)
 
     def _take_out(self, number: int) -> None:
         group = self._passages[number].group
         if group is None:
             return
-        del group.row[self._index(group.row, number)]
+        row = self._groups[group].row
+        del row[self._index(row, number)]
         self._link(self._before[number], self._after[number])
         self._before[number] = self._after[number] = NOBODY
 
@@ -169,3 +175,10 @@ class Passages:
             self._after[before] = after
         if after != NOBODY:
             self._before[after] = before
+
+
+def highest(values: NDArray[np.float32], passages: NDArray[np.int32], size: int) -> NDArray[np.float32]:
+    """The highest of the values in each of `size` passages; 0 where there is none."""
+    best = np.zeros(size, np.float32)
+    np.maximum.at(best, passages, values)
+    return best

@@ -1,4 +1,4 @@
-"""How the signals become one score: words and vectors fused, neighbours heard, the speaker who was named preferred."""
+"""How the signals become one score: words and vectors fused, passages and neighbours heard, the named favoured."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memu.errors import ConfigError
+from memu.recall.passages import highest
 
 Scores = NDArray[np.float32]
 DECIMALS = 6  # scores that agree to so many decimals are equal, and go by id
@@ -19,9 +20,9 @@ class Weights:
     Attributes:
         lexical: weight of the BM25 score, beside `dense`.
         dense: weight of the cosine.
-        context: share of its own score that an entry lends to each side, 0..1: the answer stands beside the question.
+        context: share of its own score that a passage lends to each side, 0..1: the answer stands beside the question.
         decay: how much of that share is left with each further step, 0..1.
-        reach: how many steps an entry is heard.
+        reach: how many passages further one is heard.
         speaker: how much an entry gains when the query names its speaker, 0..1: s becomes s + speaker * s * (1 - s).
         k1: how soon a repeated word stops counting (BM25).
         b: how much a long text is held against its words, 0..1 (BM25).
@@ -33,7 +34,7 @@ class Weights:
     decay: float = 0.5
     reach: int = 2
     speaker: float = 0.1
-    k1: float = 0.9
+    k1: float = 0.6
     b: float = 0.3
 
     def __post_init__(self) -> None:
@@ -44,26 +45,35 @@ class Weights:
         if not self.lexical + self.dense:
             raise ConfigError("the weights lexical and dense are both 0: give at least one of them.")
 
+    @property
+    def dense_share(self) -> np.float32:
+        """How much the cosine counts where there are both signals, 0..1."""
+        return np.float32(self.dense / (self.lexical + self.dense))
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of each slot about one query.
+    """What is known of each slot, and of each passage, about one query.
 
     Attributes:
-        lexical: normalised BM25, 0..1; None when that signal did not run.
-        dense: cosine, 0..1; None when that signal did not run.
+        lexical: normalised BM25 of each slot, 0..1; None when that signal did not run.
+        dense: cosine of each slot, 0..1, 0 for the dead; None when that signal did not run.
         present: which slots have a vector; None for all.
-        before: the slot before each in its group, -1 for none.
-        after: the slot after each in its group, -1 for none.
         named: which slots' speaker the query names; None for no slot.
+        passages: the passage of each slot.
+        together: normalised BM25 of each passage, 0..1; None when that signal did not run.
+        before: the passage before each in its group, -1 for none.
+        after: the passage after each in its group, -1 for none.
     """
 
     lexical: Scores | None
     dense: Scores | None
     present: NDArray[np.bool_] | None
+    named: NDArray[np.bool_] | None
+    passages: NDArray[np.int32]
+    together: Scores | None
     before: NDArray[np.int32]
     after: NDArray[np.int32]
-    named: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,33 +96,59 @@ class Ranking:
 def fuse(evidence: Evidence, weights: Weights) -> Ranking:
     """Rank by all signals that ran.
 
-    An entry's own score is the weighted mean of its words and its vector, or the one of them that it has. Its
+    A passage's score is the weighted mean of its words and its best vector, or the one of them that it has. Its
     neighbours then count as further, weaker evidence for it: what is missing to certainty shrinks by the share they
-    lend. A score depends on no other score but theirs.
+    lend. The best of its entries has that score, the others as much less as they have less to say themselves. A score
+    depends on no others but these.
     """
     lexical, dense = _own(evidence, weights)
     own = lexical + dense
-    heard = _hear(own, evidence, weights)
-    scores = heard
+    best = highest(own, evidence.passages, len(evidence.before))
+    heard = _hear(_together(best, dense, evidence, weights), evidence, weights)
+    scores = _shared(heard, own, best, evidence.passages)
+    context = scores - own
     if evidence.named is not None:
-        scores = heard + evidence.named * np.float32(weights.speaker) * heard * (1 - heard)
-    return Ranking(np.round(scores, DECIMALS), lexical, dense, heard - own)
+        scores = scores + evidence.named * np.float32(weights.speaker) * scores * (1 - scores)
+    return Ranking(np.round(scores, DECIMALS), lexical, dense, context)
+
+
+def alone(evidence: Evidence, weights: Weights) -> Ranking:
+    """Rank each slot by its own words and vector: their weighted mean, or the one of them that it has."""
+    lexical, dense = _own(evidence, weights)
+    return Ranking(np.round(lexical + dense, DECIMALS), lexical, dense, np.zeros_like(lexical))
 
 
 def _own(evidence: Evidence, weights: Weights) -> tuple[Scores, Scores]:
     """The shares of words and of vectors in each slot's own score."""
     lexical, dense = evidence.lexical, evidence.dense
     if lexical is None or dense is None:
-        nothing = np.zeros(len(evidence.before), np.float32)
+        nothing = np.zeros(len(evidence.passages), np.float32)
         return nothing if lexical is None else lexical, nothing if dense is None else dense
-    share = np.float32(weights.dense / (weights.lexical + weights.dense))
+    share = weights.dense_share
     if evidence.present is None:
         return lexical * (1 - share), dense * share
     return np.where(evidence.present, lexical * (1 - share), lexical), dense * share
 
 
+def _together(best: Scores, dense: Scores, evidence: Evidence, weights: Weights) -> Scores:
+    """Each passage's score by the words of all its entries and those around them; at least its best entry's own.
+
+    Args:
+        best: that entry's score.
+        dense: the share of the vectors in each slot's own score.
+    """
+    lexical = evidence.together
+    if lexical is None or evidence.dense is None:
+        return best if lexical is None else np.maximum(lexical, best)
+    size, share = len(best), np.full(len(best), weights.dense_share, np.float32)
+    if evidence.present is not None:
+        share *= highest(evidence.present.astype(np.float32), evidence.passages, size)
+    together: Scores = np.maximum(lexical * (1 - share) + highest(dense, evidence.passages, size), best)
+    return together
+
+
 def _hear(own: Scores, evidence: Evidence, weights: Weights) -> Scores:
-    """Each slot's score after its neighbours were heard; of the two on both sides the stronger one."""
+    """Each passage's score after its neighbours were heard; of the two on both sides the stronger one."""
     missing = 1 - own
     before = after = own
     share = weights.context
@@ -121,6 +157,13 @@ def _hear(own: Scores, evidence: Evidence, weights: Weights) -> Scores:
         missing *= 1 - np.float32(share) * np.maximum(before, after)
         share *= weights.decay
     return 1 - missing
+
+
+def _shared(heard: Scores, own: Scores, best: Scores, passages: NDArray[np.int32]) -> Scores:
+    """Each slot's part in the score of its passage, as its own score is to the best there; all, if none has any."""
+    best = best[passages]
+    parts: Scores = np.divide(own, best, out=np.ones_like(own), where=best > 0)
+    return heard[passages] * parts
 
 
 def _follow(values: Scores, links: NDArray[np.int32]) -> Scores:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from memu.recall.base import Entry
 from memu.recall.columns import Column
 from memu.recall.dense import DenseIndex
-from memu.recall.lexical import LexicalIndex
-from memu.recall.neighbours import NOBODY, Neighbours
+from memu.recall.lexical import LexicalIndex, Terms
+from memu.recall.passages import NOBODY, Passages
 from memu.recall.ranking import Evidence, Weights
 from memu.recall.speakers import Speakers
 from memu.recall.text import Analyzer
@@ -29,7 +29,7 @@ class Table:
         self.fields: list[Mapping[str, Any]] = []
         self.lexical = LexicalIndex(weights.k1, weights.b)
         self.dense = DenseIndex()
-        self.neighbours = Neighbours()
+        self.passages = Passages()
         self.speakers = Speakers()
         self._slots: dict[str, int] = {}
         self._live = Column(np.bool_)
@@ -50,11 +50,11 @@ class Table:
     @property
     def nbytes(self) -> int:
         """Estimated bytes held."""
-        parts = self.lexical.nbytes + self.dense.nbytes + self.neighbours.nbytes + self.speakers.nbytes
+        parts = self.lexical.nbytes + self.dense.nbytes + self.passages.nbytes + self.speakers.nbytes
         return parts + self._live.nbytes + self._by_id.nbytes + self._entry_bytes
 
-    def put(self, entry: Entry, terms: Sequence[str], vector: NDArray[np.float32] | None) -> None:
-        """Add an entry with the terms of its text and its unit vector; one of the same id goes first.
+    def put(self, entry: Entry, terms: Terms, vector: NDArray[np.float32] | None) -> None:
+        """Add an entry with its terms and its unit vector; one of the same id goes first.
 
         Raises:
             VectorError: the vector is of another dimension than those that are here.
@@ -66,7 +66,7 @@ class Table:
         self.ids.append(entry.id)
         self.fields.append(entry.fields)
         self.lexical.append(terms)
-        self.neighbours.append(entry.id, entry.group, entry.position)
+        self.passages.append(entry.id, entry.group, entry.passage, entry.position)
         self.speakers.append(entry.speaker, self.analyzer)
         self._live.append(True)
         self._slots[entry.id] = slot
@@ -78,7 +78,7 @@ class Table:
         if slot is None:
             return
         self._live[slot] = False
-        self.neighbours.remove(slot)
+        self.passages.remove(slot)
         self.dense.remove(slot)
         if not self.dense.live:
             self.dense = DenseIndex()  # the next vector may be of another dimension
@@ -101,7 +101,7 @@ class Table:
         new.fields = [self.fields[slot] for slot in kept]
         new.lexical = self.lexical.compacted(live, new_slots)
         new.dense = self.dense.compacted(live, new_slots)
-        new.neighbours = self.neighbours.compacted(live, new_slots)
+        new.passages = self.passages.compacted(live, new_slots)
         new.speakers = self.speakers.compacted(live)
         new._slots = {entry_id: slot for slot, entry_id in enumerate(new.ids)}
         new._live.extend(live[live])
@@ -118,17 +118,21 @@ class Table:
         Raises:
             VectorError: the vector is of another dimension than those of the entries.
         """
-        size = len(self.ids)
-        dense = None
+        size, live, passages = len(self.ids), self.live, self.passages
+        lexical = dense = present = together = None
+        if terms and size:
+            lexical, together = self.lexical.scores(terms, live, passages.of_slot, len(passages.before))
         if vector is not None and len(self.dense):
-            dense = self.dense.scores(vector, size)
+            dense, present = self.dense.scores(vector, size) * live, self.dense.present(size)
         return Evidence(
-            lexical=self.lexical.scores(terms, self.live) if terms and size else None,
+            lexical=lexical,
             dense=dense,
-            present=None if dense is None else self.dense.present(size),
-            before=self.neighbours.before,
-            after=self.neighbours.after,
+            present=present if present is None else present & live,
             named=self.speakers.named(terms),
+            passages=passages.of_slot,
+            together=together,
+            before=passages.before,
+            after=passages.after,
         )
 
     def by_id(self) -> NDArray[np.int64]:

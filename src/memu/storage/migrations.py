@@ -86,6 +86,8 @@ def restore_database(
 def reset_database(db_path: PathLike = DB_PATH, vector_db_path: PathLike | None = VECTOR_DB_PATH) -> None:
     """Delete everything that a store holds, of all users, and leave an empty one. There is no way back but a backup.
 
+    Backups and the local copies of memorized files (`resources_dir`) are left where they are.
+
     Raises:
         StorageBusy: a service of this process has the store open.
         StorageReadOnly: a file cannot be deleted.

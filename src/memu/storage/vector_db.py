@@ -1,5 +1,6 @@
 """`SimpleVectorDB`: vectors in one JSON file of the documented shape, searched exactly."""
 
+import logging
 import threading
 import time
 import weakref
@@ -14,6 +15,8 @@ from memu.database.mirror import COLLECTIONS, GENERATION, LARGE, PATIENCE, locke
 from memu.database.vectors import checked
 from memu.errors import InputError, ScopeError, StorageCorrupt, VectorError
 from memu.scope import Scope
+
+logger = logging.getLogger("memu.storage")
 
 Entry = dict[str, Any]
 Key = tuple[str, str]
@@ -120,7 +123,7 @@ class SimpleVectorDB:
 
     def _owned(self, collection: str, user_id: str, agent_id: str) -> Iterator[tuple[str, Entry]]:
         owner = _owner(user_id, agent_id)
-        entries = self._file.read().get(collection, {})
+        entries = dict(self._file.read().get(collection, {}))  # another thread may be adding some
         return ((record_id, entry) for record_id, entry in entries.items() if owner.items() <= entry.items())
 
 
@@ -213,6 +216,8 @@ class _File:
             collection.pop(key[1], None)
         elif not (held := collection.get(key[1])) or _same_owner(held, entry):
             collection[key[1]] = entry
+        else:
+            logger.warning("the vector %r of %s was not kept: another pair took its id meanwhile", key[1], key[0])
 
     def _stamp(self) -> tuple[int, ...] | None:
         try:

@@ -353,5 +353,5 @@ class MachineTests(Suite):
                 suppress_health_check=list(HealthCheck),
             ),
         )
-        print(f"{self.backend_type.name}: {machine.steps} steps")  # noqa: T201 - shown by `pytest -s`
+        print(f"{self.backend_type.name}: {machine.steps} steps")
         assert machine.steps >= LEAST

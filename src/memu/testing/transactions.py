@@ -20,7 +20,7 @@ class TransactionTests(RecordSuite):
     @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, GeneratorExit])
     def test_an_error_takes_everything_back(self, records: RecordStore, error: type[BaseException]) -> None:
         put(records, thing("1", name="before"))
-        with pytest.raises(error), records.transaction() as transaction:  # noqa: PT012 - the error comes last
+        with pytest.raises(error), records.transaction() as transaction:
             transaction.put(THINGS, [thing("2")])
             transaction.update(THINGS, {"name": "after"}, equals(id="1"))
             transaction.increment(COUNTERS, {"user_id": "alice"}, "value", {"note": ""})
