@@ -101,8 +101,12 @@ def signals(index: ScopeIndex, corpus: Corpus, queries: Iterator[Query]) -> None
     query = next(queries)
     terms, vector = analyze(query.text), unit(corpus.vector())
     evidence = table.evidence(terms, vector)
+
+    def lexical_scores() -> object:
+        return table.lexical.scores(terms, table.live, table.passages.of_slot, len(table.passages.before))
+
     print(f"{'  analysis':42} {milliseconds(lambda: analyze(query.text))}")
-    print(f"{'  lexical':42} {milliseconds(lambda: table.lexical.scores(terms, table.live))}")
+    print(f"{'  lexical':42} {milliseconds(lexical_scores)}")
     print(f"{'  dense':42} {milliseconds(lambda: table.dense.scores(vector, len(table.ids)))}")
     print(f"{'  fusion':42} {milliseconds(lambda: fuse(evidence, table.weights))}")
 

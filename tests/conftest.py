@@ -6,7 +6,7 @@ import pytest
 
 pytest.register_assert_rewrite("memu.testing")
 
-from memu.testing.requirements import VARIABLE, required
+from memu.testing.requirements import VARIABLE, required  # noqa: E402 - rewritten asserts come first
 
 SKIPPED: list[tuple[str, str]] = []
 BLANK = ("", "unconditional skip", "Skipped")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from memu.app import MemoryService
+from memu.database import doctor
 from memu.database.backup import backup_file
 from memu.database.doctor import Finding, Report, examine
 from memu.database.factory import build_database
@@ -109,6 +110,16 @@ def test_damage_is_found_and_named(folder: Path, case: str) -> None:
     assert all(one.fix for one in report.findings if one.level != "ok")
 
 
+def test_much_damage_of_one_kind_is_counted_and_not_listed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "SHOWN", 2)
+    damage(folder, "UPDATE memory_items SET embedding = '[1.0, 2.0]'")
+    report = look(folder)
+    assert said(report.findings, "error").count("has a vector of 2 dimensions") == 2
+    assert "and 1 more like these" in said(report.findings, "note")
+    damage(folder, "UPDATE resource_texts SET messages = '[{}]'")
+    assert "not everything can be read" in said(look(folder).findings, "error")
+
+
 def test_a_store_of_a_newer_version_is_not_even_opened(folder: Path) -> None:
     damage(folder, "UPDATE schema_migrations SET version = 99")
     with pytest.raises(SchemaError, match="newer version of memu"):
@@ -206,7 +217,7 @@ def test_a_copy_that_is_gone_is_told(folder: Path) -> None:
 
 def test_nobodys_row_can_have_another_owners_copy_deleted(folder: Path) -> None:
     copy = next((folder / "resources").rglob("*.md"))
-    options: Callable[[], MemoryService] = lambda: MemoryService(
+    options: Callable[[], MemoryService] = lambda: MemoryService(  # noqa: E731
         user_id="bob", database_config=flat(folder), blob_config={"resources_dir": folder / "resources"}
     )
     with options() as bob:

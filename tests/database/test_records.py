@@ -18,7 +18,8 @@ from memu.errors import InputError, NotFoundError, VectorError
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[MemoryService]:
     config = {"provider": "sqlite", "sqlite_path": tmp_path / "memu.db", "vector_db_path": tmp_path / "vectors.json"}
-    with MemoryService(user_id="alice", database_config=config) as found:
+    blobs = {"resources_dir": tmp_path / "resources"}
+    with MemoryService(user_id="alice", database_config=config, blob_config=blobs) as found:
         yield found
 
 

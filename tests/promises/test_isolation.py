@@ -175,7 +175,7 @@ def _tried(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except MemuError as refusal:
-        assert SECRET not in str(refusal)
+        _innocent(str(refusal))
         return None
 
 
@@ -424,7 +424,7 @@ REPOSITORY_CALLS: dict[type, dict[str, Callable[[Any, World], Any]]] = {
         "update_item": lambda repo, w: repo.update_item(item_id=w.item_id, summary="taken"),
         "delete_item": lambda repo, w: repo.delete_item(w.item_id),
         "history": lambda repo, w: repo.history(w.item_id),
-        "vector_search_items": lambda repo, w: repo.vector_search_items([1.0, 0.0], 100),
+        "vector_search_items": lambda repo, w: w.item_id in dict(repo.vector_search_items([1.0, 0.0], 100)),
     },
     MemoryCategoryRepo: {
         "list_categories": lambda repo, w: repo.list_categories({"id": w.category_id}),

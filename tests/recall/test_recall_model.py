@@ -26,6 +26,8 @@ entries = st.builds(
     text=texts,
     vector=vectors,
     group=st.sampled_from([None, "g", "h"]),
+    passage=st.sampled_from([None, "1", "2", "3"]),
+    around=st.just("") | texts,
     position=st.integers(0, 6),
     speaker=st.sampled_from([None, "Anna", "Bob", "Anna Berlin"]),
     fields=st.fixed_dictionaries({"kind": st.sampled_from(["a", "b"]), "number": st.integers(0, 3)}),
@@ -40,6 +42,7 @@ queries = st.builds(
     keep=filters,
     top_k=st.integers(1, 20),
     min_score=st.none() | st.floats(0, 1),
+    context=st.sampled_from([True, True, False]),
 )
 weights = st.builds(
     Weights,

@@ -83,7 +83,7 @@ def test_sqlite_05_no_owner_is_lost(two_owners: Path) -> None:
 def test_sqlite_05_similar_for_the_rest(two_owners: Path) -> None:
     place = run("sqlite_05")
     source_db, target = place["sqlite_db"], place["postgres_db"]
-    of = lambda record: {"user_id": getattr(record, "user_id", None)}
+    of = lambda record: {"user_id": getattr(record, "user_id", None)}  # noqa: E731
     new = {}
     for one in source_db.categories.values():
         new[one.id] = target.memory_category_repo.get_or_create_category(

@@ -97,7 +97,8 @@ class Dialect:
             raise self.translate(error) from error.orig
         except (UnicodeEncodeError, OverflowError) as error:
             # The driver's own refusal to hand over a value, which is no database error to it.
-            raise errors.InputError(f"a value cannot be stored ({error}): expected plain text, 64-bit numbers.") from None
+            fault = f"a value cannot be stored ({error}): expected plain text, 64-bit numbers."
+            raise errors.InputError(fault) from None
 
 
 class SQLite(Dialect):

@@ -120,7 +120,7 @@ def _expanded(session: Session, source: str) -> Iterator[Job]:
     elif path.exists():
         yield Job(source, {"resource_url": path})
     elif glob.has_magic(source):
-        found = sorted(glob.glob(str(path), recursive=True))
+        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns too
         yield from _jobs_of([one for one in map(Path, found) if one.is_file()], f"no file matches {source}")
     else:
         hint = f' To memorize these words themselves: memu memorize --text "{source}"' if " " in source else ""

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +22,8 @@ from memu.sources.hashing import message_hash
 
 Level = Literal["ok", "note", "warning", "error"]
 PAGE = 500
+SHOWN = 20
+"""Findings of one kind that are told one by one; the rest is counted."""
 TEXTS_AT_ONCE = 8
 RESTORE = "restore a backup (memu restore), or export what can still be read (memu export --all) into a new store"
 
@@ -71,10 +74,12 @@ def examine(database: Database, *, mirror: Path | None = None, embedder: Embedde
 
 
 def _guarded(check: Iterator[Finding]) -> Iterator[Finding]:
-    """A check that cannot even be made is a finding too; each damage is told once."""
+    """The first findings of a check; one that cannot even be made is a finding too."""
     try:
-        yield from check
-    except (MemuError, ValueError) as error:
+        yield from islice(check, SHOWN)
+        if more := sum(1 for _ in check):
+            yield Finding("note", f"and {more} more like these", RESTORE)
+    except (MemuError, ValueError, LookupError, TypeError) as error:
         yield Finding("error", f"not everything can be read: {error}", RESTORE)
 
 

@@ -4,7 +4,7 @@ import atexit
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -13,6 +13,7 @@ from memu.backends.dialects import SQLite, parse_dsn
 from memu.backends.schema import build_schema
 from memu.backends.sql import SqlRecordStore
 from memu.database.core import Database
+from memu.database.fields import FIELDS
 from memu.database.mirror import Mirror
 from memu.database.store import Store
 from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
@@ -24,6 +25,7 @@ from memu.settings import DatabaseConfig
 logger = logging.getLogger("memu.database")
 
 DEFAULT_INDEX_BUDGET = 512 * 1024 * 1024
+LONGEST_FIELD = 48
 DEFAULT_DSN = {"sqlite": "sqlite:///memu.db", "inmemory": "sqlite://"}
 
 _open: dict[tuple[object, ...], Store] = {}
@@ -80,16 +82,33 @@ def is_open(path: Path) -> bool:
 
 
 def scope_fields(user_model: type[BaseModel] | None) -> tuple[str, ...]:
-    """The scope fields of a user model; it must not name a column of the records.
+    """The scope fields of a user model; each becomes a column, and a name that filters know.
 
     Raises:
-        ConfigError: a field is called like a column, or is not a plain string.
+        ConfigError: a field is called like a column or another field, cannot name a column, or is not a string.
     """
-    names = tuple(user_model.model_fields) if user_model else CORE_FIELDS
-    taken = {column.name for table in build_schema().tables for column in table.columns} - set(CORE_FIELDS)
-    if clash := [name for name in names if name in taken]:
-        raise ConfigError(f"the user model's field {clash[0]!r} is the name of a stored column: choose another.")
-    return names
+    if user_model is None:
+        return CORE_FIELDS
+    taken = _taken_names()
+    for name, field in user_model.model_fields.items():
+        if name.casefold() in taken and name not in CORE_FIELDS:
+            raise ConfigError(f"the user model's field {name!r} is the name of a stored column: choose another.")
+        if not name.isascii() or "__" in name or len(name) > LONGEST_FIELD:
+            raise ConfigError(
+                f"the user model's field {name!r} cannot name a column: expected up to {LONGEST_FIELD} letters, digits "
+                "and single underscores."
+            )
+        if isinstance(field.annotation, type) and not issubclass(field.annotation, str):
+            raise ConfigError(f"the user model's field {name!r} is of type {field.annotation.__name__}: expected str.")
+        taken = taken | {name.casefold()}
+    return tuple(user_model.model_fields)
+
+
+@cache
+def _taken_names() -> frozenset[str]:
+    """Names of columns and of filters, which a scope field would hide."""
+    columns = {column.name for table in build_schema().tables for column in table.columns}
+    return frozenset(columns | {field.name for fields in FIELDS.values() for field in fields})
 
 
 def _recipe(

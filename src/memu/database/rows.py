@@ -77,7 +77,9 @@ def _check_storable(value: Any) -> None:
         raise InputError(f"metadata holds {value}: JSON has no such number; leave it out.")
     if isinstance(value, str) and "\x00" in value:
         raise InputError("metadata holds a NUL byte: expected plain text.")
-    inner = [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    inner = (
+        [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    )
     for one in inner:
         _check_storable(one)
 

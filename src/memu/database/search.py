@@ -20,15 +20,27 @@ from memu.recall.index import ScopeIndex
 from memu.scope import Scope
 
 
-def search(store: Store, scope: Scope, table: str, query: Query, where: Mapping[str, Any] | None = None) -> list[Hit]:
-    """The best records of one table for a query, filtered before the cut.
+EMBEDDED = "embedded"
+"""The field of an index entry that says whether it has a vector."""
+
+
+def search(
+    store: Store,
+    scope: Scope,
+    table: str,
+    query: Query,
+    where: Mapping[str, Any] | None = None,
+    *,
+    further: Sequence[Condition] = (),
+) -> list[Hit]:
+    """The best records of one table for a query, filtered before the cut; `further` conditions are on index fields.
 
     Raises:
         FilterError: an unknown field or operator.
         VectorError: the query's vector is of another dimension than the store's.
     """
     with store.reader(scope) as reader:
-        conditions = fields.conditions(table, where, reader)
+        conditions = [*further, *fields.conditions(table, where, reader)]
         index = _fresh_index(store, reader, table)
     keep = (lambda values: matches(values, conditions)) if conditions else None
     return index.search(replace(query, keep=keep))
@@ -47,7 +59,8 @@ def nearest(
     _, rest = fields.split_scope(where, store.scope_fields)
     unit = np.asarray(numbers, dtype=np.float32)
     query = Query(vector=unit / np.linalg.norm(unit), top_k=top_k, context=False)
-    return [(hit.id, hit.score) for hit in search(store, scope, ITEMS, query, rest)]
+    hits = search(store, scope, ITEMS, query, rest, further=[Condition(EMBEDDED, "eq", True)])
+    return [(hit.id, hit.score) for hit in hits]
 
 
 def _fresh_index(store: Store, reader: ScopedReader, table: str) -> ScopeIndex:
@@ -125,7 +138,7 @@ def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
         around=str(row["extra"].get("around") or "") if table == ITEMS else "",
         position=row.get("source_start") or 0,
         speaker=row.get("speaker"),
-        fields={**values, "category_id": filed} if table == ITEMS else values,
+        fields={**values, EMBEDDED: vector is not None, **({"category_id": filed} if table == ITEMS else {})},
     )
 
 

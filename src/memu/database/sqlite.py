@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from memu.database.core import Database
 from memu.database.registry import open_database
 from memu.errors import ConfigError
-from memu.settings import DatabaseConfig
+from memu.settings import DatabaseConfig, parse
 
 
 def build_sqlite_database(*, config: DatabaseConfig, user_model: type[BaseModel] | None = None) -> Database:
@@ -22,6 +22,7 @@ def build_sqlite_database(*, config: DatabaseConfig, user_model: type[BaseModel]
 
 def build(config: DatabaseConfig, user_model: type[BaseModel] | None, provider: str) -> Database:
     """Open a database after making sure that it is of the expected provider."""
+    config = parse(DatabaseConfig, config, "config")
     if config.metadata_store.provider != provider:
         raise ConfigError(
             f"config names the provider {config.metadata_store.provider!r}: this builder opens {provider!r}; "

@@ -111,7 +111,7 @@ def _move_aside(connection: Connection, inspector: Any, name: str) -> None:
 def _copy(
     connection: Connection, source: str, target: sa.Table, convert: Callable[[sa.Table, dict[str, Any]], dict[str, Any]]
 ) -> None:
-    cursor = connection.exec_driver_sql(f'SELECT * FROM "{source}" ORDER BY rowid')
+    cursor = connection.exec_driver_sql(f'SELECT * FROM "{source}" ORDER BY rowid')  # noqa: S608 - a name of ours
     while rows := cursor.mappings().fetchmany(500):
         connection.execute(sa.insert(target), [convert(target, dict(row)) for row in rows])
 

@@ -39,11 +39,11 @@ _HOBBIES = any_of(
     "exhibition festival picnic costume"
 )
 _WORK = any_of(
-    "work(?:s|ing|ed)? jobs? office boss manager team colleagues? co-?workers? clients? customers? company firm "
-    "employer employees? salary wages? raise promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice "
-    "career interview(?:s|ed)? shifts? business startup start-up studio projects? presentation deadline "
-    "meetings? contract freelance\\w* self-employed invoices? budget staff conference intern(?:ship)? "
-    "apprentice\\w* retire\\w* unemployed profession\\w* overtime"
+    "work(?:s|ing|ed)? jobs? office boss manager team report_to audit proposal colleagues? co-?workers? "
+    "clients? customers? company firm employer employees? salary wages? raise promot(?:ion|ed) hired? fired "
+    "redundan\\w+ resign\\w* notice career interview(?:s|ed)? shifts? business startup start-up studio "
+    "projects? presentation deadline meetings? contract freelance\\w* self-employed invoices? budget staff "
+    "conference intern(?:ship)? apprentice\\w* retire\\w* unemployed profession\\w* overtime"
 )
 _JOBS = any_of(
     "nurse doctor teachers? engineer developer programmer designer lawyer accountant chef baker driver pilot "
@@ -85,12 +85,17 @@ _VIEWS = any_of(
     "unhappy sad angry furious disappoint\\w* feel(?:s|ing)? felt miss(?:es|ed)? simplest easiest hardest nicest "
     "tough hard weird strange inspir\\w+ incredible"
 )
+_OPINING = (
+    r"(?:honestly|personally|frankly|in\s+my\s+(?:view|opinion)|for\s+what\s+it['’]s\s+worth|it\s+(?:annoys|bothers)\s+me"
+    r"|(?:i|we|he|she|they)\s+(?:still\s+|don['’]t\s+|doesn['’]t\s+)?(?:thinks?|believes?|doubts?|reckons?|regrets?))"
+)
 _SELF = any_of(
-    "my_name call_me i'm_called years_old birthday born grew_up home_?town nationality citizen passport address "
-    "phone_number postcode allerg\\w+ asthma diabet\\w+ diagnos\\w+ migraines? blood surgery operation hospital "
-    "injur\\w+ broke_(?:my|his|her) wrist ankle knee shoulder shin fracture\\w* physio glasses heights ill(?:ness)? "
-    "sick tooth teeth dentist surgeon gp health\\w* left-handed native accent mother_tongue bilingual religion "
-    "christian muslim jewish hindu buddhist atheist introvert extrovert pronouns"
+    "my_name call_me eldest youngest eyesight deaf landlady landlord bad_with rubbish_with i'm_called years_old "
+    "birthday born grew_up home_?town nationality citizen passport address phone_number postcode allerg\\w+ "
+    "asthma diabet\\w+ diagnos\\w+ migraines? blood surgery operation hospital injur\\w+ broke_(?:my|his|her) "
+    "wrist ankle knee shoulder shin fracture\\w* physio glasses heights ill(?:ness)? sick tooth teeth dentist "
+    "surgeon gp health\\w* left-handed native accent mother_tongue bilingual religion christian muslim jewish "
+    "hindu buddhist atheist introvert extrovert pronouns"
 )
 _HOME = (
     r"(?:i|we|he|she|they)(?:['’]ve|\s+have|\s+has|['’]s)?\s+(?:just\s+)?"
@@ -135,6 +140,7 @@ DEFAULT_RULES: dict[str, tuple[Clue, ...]] = {
         (phrases(_KIN), 0.55),
         (phrases(_BONDS), 0.45),
         (phrases(_PETS), 0.5),
+        (lazy(rf"^\W*(?:my|our|his|her)\s+(?:\w+\s+)?(?:{_KIN}|{_BONDS}|{_PETS})\b"), 0.35),
         (lazy(r"^\W*(?:he|she)\b"), 0.35),
         (lazy(r"\b(?:him|his|her)\b"), 0.2),
     ),
@@ -142,7 +148,10 @@ DEFAULT_RULES: dict[str, tuple[Clue, ...]] = {
     "goals": ((phrases(_AIMS), 0.35), (phrases(_COUNTDOWN), 0.4)),
     "experiences": ((phrases(_TRAVEL), 0.35), (phrases(_MILESTONES), 0.3)),
     "knowledge": ((phrases(_FACTS), 0.2),),
-    "opinions": ((phrases(_VIEWS), 0.35),),
+    "opinions": (
+        (phrases(_VIEWS), 0.35),
+        (lazy(rf"^\W*{_OPINING}\b"), 0.5),
+    ),
     "habits": (),
     "work_life": ((phrases(_WORK), 0.45), (phrases(_JOBS), 0.4), (phrases(_STUDY), 0.4), (phrases(_TECH), 0.4)),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from memu.extract.patterns import any_of, lazy
+from memu.extract.patterns import any_of, lazy, words
 from memu.extract.sentences import EMOJI
 from memu.extract.vocabulary import FINITE, FOREIGN, FUNCTION, LIGHT, NUMBERS, PAST_FORMS, PLAIN_VERBS
 
@@ -25,6 +25,7 @@ _TRIMMINGS = lazy(rf"(?<!{_TRIMMING}){_TRIMMING}++$")
 _TAGS = any_of("would_you_believe(?:_it)? you_know right huh eh isn't_(?:it|he|she|that) don't_you_think no ok")
 _TAG = lazy(rf",\s+{_TAGS}\s*\?+$")
 _TOKEN = lazy(r"[^\W\d_]+(?:-[^\W\d_]+)*|[£$€¥]?\d+(?:[.,:/]\d+)*[%°]?")
+_DETERMINERS = words("a an the my our your his her their very some")
 _LATIN = lazy(r"[a-zà-ɏ]")
 _OTHER_SCRIPT = lazy(r"[^\W\d_a-zà-ɏ]")
 _NAME_VERB = lazy(r"\W*(?:(?-i:[A-Z][a-zà-ɏ]+)|(?:my|our|his|her|their|the)\s+\w+)\s+(?-i:[a-z]{2,}[^s\W]s)\s+\w")
@@ -101,9 +102,16 @@ def strip_openers(text: str) -> str:
 
 
 def _is_finite(core: str, tokens: tuple[str, ...]) -> bool:
-    if any(token in FINITE or _is_past(token) for token in tokens):
-        return True
-    return any(token in PLAIN_VERBS for token in tokens[1:]) or bool(_NAME_VERB().match(core))
+    """Whether there is a subject pronoun or a verb; "a retired baker" holds none."""
+    previous = ""
+    for token in tokens:
+        if token in FINITE or (_is_past(token) and previous not in _DETERMINERS):
+            return True
+        if previous and token in PLAIN_VERBS:
+            return True
+        previous = token
+    first = first_word(core).casefold()
+    return first not in NUMBERS and first not in LIGHT and bool(_NAME_VERB().match(core))
 
 
 def _is_past(token: str) -> bool:

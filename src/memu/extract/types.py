@@ -35,10 +35,11 @@ _OCCASION = phrases(
     r"when(?:ever)?\s+(?:i|we|he|she|they|the|my)\s+\w+",
     r"at\s+(?:noon|midnight|night|dawn|half\s+past\s+\w+|\d{1,2}(?::\d\d)?|(?:five|six|seven|eight|nine|ten|eleven))",
     r"(?:with|before|after|over|for|during)\s+(?:breakfast|lunch|dinner|work|school|bed|tea)|first\s+thing",
+    r"(?:before|after|until)\s+(?:i|we|he|she|noon|midnight|dark|six|seven|eight|nine|ten|eleven)|to\s+(?:work|school)|take\s+turns",
     r"(?:in|during)\s+the\s+(?:morning|afternoon|evening)|on\s+(?:my|the|his|her|our)\s+way",
 )
 _OFTEN = phrases(
-    r"(?<!is )(?<!are )(?<!['’]s )(?<!be )(?:always|often|never|rarely|sometimes)\s+(?!be\b|been\b|is\b)\w+"
+    r"(?<!is )(?<!are )(?<!['’]s )(?<!['’]d )(?<!be )(?:always|often|never|rarely|sometimes)\s+(?!be\b|been\b|is\b)\w+"
 )
 _STEADY = phrases(
     any_of(
@@ -49,7 +50,9 @@ _STEADY = phrases(
 )
 _PARTICIPLE = any_of(
     "been done gone seen taken given written driven eaten begun broken chosen fallen forgotten grown known bought "
-    "brought caught come found had heard held kept left lost made met paid put read run sent set sold told won"
+    "brought caught come found had heard held kept left lost made met paid put read run sent set sold told won split "
+    "become cut hit shut spent stolen worn swum sung drunk flown ridden shown spoken stood taught thought thrown woken "
+    "slept felt quit torn hidden"
 )
 _ADJECTIVE = any_of(
     "married divorced retired scared terrified worried tired bored excited interested obsessed addicted "
@@ -79,6 +82,17 @@ _FEELING = phrases(
         "lonely upset embarrassed proud relieved stressed homesick jealous hungover better worse devastated guilty"
     )
 )
+_DONE = phrases(
+    r"(?:is|are|['’]s|['’]re)\s+(?:(?:now|finally|all|nearly|almost)\s+)?"
+    r"(?:finished|done|completed?|ready|fixed|sold|refunded|cancelled|called\s+off|(?:over|live|gone|back)(?=\W*$|,|\s+and))"
+)
+_OPINION = start(
+    r"(?:honestly|personally|frankly|if\s+you\s+ask\s+me|in\s+my\s+(?:view|opinion)|for\s+what\s+it['’]s\s+worth)",
+    r"(?:i|we|he|she|they)\s+(?:really\s+|still\s+|don['’]t\s+|doesn['’]t\s+)?"
+    r"(?:think|thinks|believe|believes|doubt|doubts|reckon|reckons|suspect|suspects|regret|regrets)",
+    r"it\s+(?:annoys|bothers|worries|amazes|surprises)\s+(?:me|us)",
+)
+_HISTORIC = phrases(r"in\s+(?:the\s+)?(?:1\d{3}|20\d\d)s?")
 _FACT = phrases(any_of("fun_fact did_you_know it_turns_out apparently according_to in_general generally"))
 _RULE = phrases(
     any_of("costs? prices? fees? (?:is|are)_free for_free the_rule my_rule rules? (?:not_)?allowed (?:is|are)_included")
@@ -87,7 +101,7 @@ _REPORTED = lazy(r"^\W*(?:\w+\W+){1,6}?(?:says|reckons|claims|explained|told\s+m
 _COMING = phrases(
     any_of(
         "'ll will won't shall gonna going_to let'?s planning plans?_to hope_to hoping_to about_to intend aim_to "
-        "want_to need_to have_to has_to must(?!_(?:be|have)) i'd_(?:like|love)_to we'd_(?:like|love)_to tomorrow "
+        "want_to need_to have_to has_to might must(?!_(?:be|have)) i'd_(?:like|love)_to we'd_(?:like|love)_to tomorrow "
         "tonight next_\\w+ due booked signed_up deadline appointment upcoming until by_the_end"
     )
 )
@@ -147,7 +161,13 @@ _EVALUATION = phrases(
         "inspiring rewarding overrated underrated annoying ridiculous too_\\w+ so_\\w+ my_favourite worth"
     )
 )
-_OWNER = phrases(any_of("i we my our me us mine he she they his her him their them mum mom dad grandma grandad granny"))
+_OWNER = phrases(
+    r"(?:the|our|my)\s+(?:\w+\s+)?(?:dogs?|cats?|kittens?|pupp(?:y|ies)|bab(?:y|ies)|kids|children|boys|girls|team)",
+    any_of(
+        "i we my our me us mine he she they his her him their them mum mom dad grandma grandad granny parents? "
+        "flatmate roommate wife husband sister brother boyfriend girlfriend daughter son boss neighbou?r"
+    ),
+)
 
 _ORDER = ("event", "profile", "knowledge", "behavior")
 
@@ -228,9 +248,10 @@ def _points(reading: Reading, voice: Voice, dated: bool, project: bool) -> dict[
 def _document_points(reading: Reading, dated: bool) -> dict[str, float]:
     """A document tells facts, unless it names somebody, what they do again and again, or what happened when."""
     core = reading.core
-    event = (2.0 if dated else 0.0) + (2.5 if is_past(core) else 0.0)
+    event = 0.0 if _HISTORIC().search(core) else (2.0 if dated else 0.0) + (2.5 if is_past(core) else 0.0)
     behavior = 5.0 if _HABIT().search(core) and not _GENERAL().match(core) else 0.0
-    return {"event": event, "profile": _profile(core, dated), "behavior": behavior, "knowledge": 3.0}
+    profile = 5.0 if _ROLE().search(core) else _profile(core, dated)
+    return {"event": event, "profile": profile, "behavior": behavior, "knowledge": 3.0}
 
 
 def _assistant_points(core: str, dated: bool) -> dict[str, float]:
@@ -245,7 +266,7 @@ def _event(core: str, forms: _Forms, dated: bool) -> float:
     points += (2.0 if forms.coming else 0.0) + (1.5 if forms.progressive else 0.0)
     if _EVENT_NOUN().search(core):
         points += 3.5 if forms.present and _AT_TIME().search(core) else 1.0
-    if _FEELING().search(core):
+    if _FEELING().search(core) or _DONE().search(core):
         points += 2.0
     return points
 
@@ -256,9 +277,9 @@ def _profile(core: str, dated: bool) -> float:
         points += 1.5 if _plain_state(core) else 0.5
     if _SELF().search(core):
         points += 2.0
-    if _ORIGIN().search(core) or _ROLE().search(core) or _SERVED().search(core):
+    if _ORIGIN().search(core) or _SERVED().search(core):
         points += 4.0
-    if _ASKED().match(core):
+    if _ASKED().match(core) or _OPINION().match(core):
         points += 3.0
     return points + 4.0 if _ONGOING().search(core) else points
 
@@ -292,4 +313,6 @@ def _knowledge(reading: Reading, forms: _Forms) -> float:
         points += 1.0 - (1.5 if _EVALUATION().search(clause) else 0.0)
     if _FACT().search(reading.text) or (_RULE().search(clause) and not forms.past):
         points += 2.0
+    if points > 0 and forms.past and _HISTORIC().search(clause):
+        points += 5.0
     return points

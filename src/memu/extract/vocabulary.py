@@ -76,10 +76,10 @@ NOT_VERBS = words(
     "building ceiling being sibling darling pudding"
 )
 PLAIN_VERBS = words(
-    "costs cost turn turns sleep sleeps pay pays close closes open opens reach reaches freeze freezes sell "
-    "sells serve serves contain contains include includes last lasts weigh weighs lie lies live lives grow "
-    "grows hurt hurts teach teaches eat eats drink drinks lead leads belong belongs stand stands stop stops "
-    "begin begins happen happens smell smells stay stays leave leaves arrive arrives carry carries bite bites "
-    "boil boils melt melts start starts end ends need needs use uses allow allows speak speaks sing sings cheat "
-    "cheats insist insists"
+    "run runs travel travels hold holds cover covers costs cost turn turns sleep sleeps pay pays close closes "
+    "open opens reach reaches freeze freezes sell sells serve serves contain contains include includes last "
+    "lasts weigh weighs lie lies live lives grow grows hurt hurts teach teaches eat eats drink drinks lead "
+    "leads belong belongs stand stands stop stops begin begins happen happens smell smells stay stays leave "
+    "leaves arrive arrives carry carries bite bites boil boils melt melts start starts end ends need needs use "
+    "uses allow allows speak speaks sing sings cheat cheats insist insists"
 )

@@ -82,10 +82,10 @@ class LexicalIndex:
             texts, counts = texts[kept], counts[kept]
             weight = math.log(1 + (number - len(texts) + 0.5) / (len(texts) + 0.5))
             reachable += weight
-            gains = np.float32(weight) * counts / (counts + base + slope * lengths[texts].astype(np.float32))
+            gains = np.float32(weight) * counts / (counts + base + slope * lengths[texts])
             spoken = texts % 2 == 0
             own[texts[spoken] // 2] += gains[spoken]
-            together += highest(gains, passages[texts // 2], size)
+            together += highest(gains.astype(np.float32), passages[texts // 2], size)
         whole = np.float32(reachable or 1)
         return own / whole, together / whole
 

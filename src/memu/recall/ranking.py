@@ -98,14 +98,14 @@ def fuse(evidence: Evidence, weights: Weights) -> Ranking:
 
     A passage's score is the weighted mean of its words and its best vector, or the one of them that it has. Its
     neighbours then count as further, weaker evidence for it: what is missing to certainty shrinks by the share they
-    lend. The best of its entries has that score, the others as much less as they have less to say themselves. A score
-    depends on no others but these.
+    lend. The best of its entries speaks for it and has that score; the others rank by what they say themselves, so that
+    an answer is not filled with one passage. A score depends on no others but these.
     """
     lexical, dense = _own(evidence, weights)
     own = lexical + dense
     best = highest(own, evidence.passages, len(evidence.before))
     heard = _hear(_together(best, dense, evidence, weights), evidence, weights)
-    scores = _shared(heard, own, best, evidence.passages)
+    scores: Scores = np.where(own < best[evidence.passages], own, heard[evidence.passages])
     context = scores - own
     if evidence.named is not None:
         scores = scores + evidence.named * np.float32(weights.speaker) * scores * (1 - scores)
@@ -157,13 +157,6 @@ def _hear(own: Scores, evidence: Evidence, weights: Weights) -> Scores:
         missing *= 1 - np.float32(share) * np.maximum(before, after)
         share *= weights.decay
     return 1 - missing
-
-
-def _shared(heard: Scores, own: Scores, best: Scores, passages: NDArray[np.int32]) -> Scores:
-    """Each slot's part in the score of its passage, as its own score is to the best there; all, if none has any."""
-    best = best[passages]
-    parts: Scores = np.divide(own, best, out=np.ones_like(own), where=best > 0)
-    return heard[passages] * parts
 
 
 def _follow(values: Scores, links: NDArray[np.int32]) -> Scores:

@@ -12,11 +12,11 @@ from memu.errors import ConfigError
 CACHED_WORDS = 65_536
 
 _ENGLISH = """
-    a about after again all also am an and any are as at be because been before being but by can could d did do does
-    doing don down for from had has have having he her here hers him his how i if in into is isn it its itself just ll
-    m me more most my no nor not now of off on once only or other our out over own re s same she should so some such t
-    than that the their them then there these they this those through to too under until up ve very was we were what
-    when where which while who whom why will with would you your
+    a about again all also am an and any are as at be because been being but by can could d did do does doing don down
+    for from had has have having he her here hers him his how i if in into is isn it its itself just ll m many me more
+    most much my no nor not now of off on once only or other our out over own re s same she should so some such t than
+    that the their them then there these they this those through time times to too under until up ve very was we were
+    what when where which while who whom why will with would you your
 """
 ENGLISH_STOP_WORDS = frozenset(_ENGLISH.split())
 

@@ -56,7 +56,7 @@ class Backend(ABC):
         """What the server's own checks of foreign keys and files complain of; nothing where it has none."""
         return []
 
-    def wipe(self) -> None:
+    def wipe(self) -> None:  # noqa: B027 - most have nothing to do
         """Take the store away, after everything that uses it was closed; nothing to do where `folder` holds it all."""
 
     def service(self, **options: Any) -> MemoryService:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memu.backends.base import Condition, RecordStore, Row
+from memu.backends.base import Condition, Operator, RecordStore, Row
 from memu.backends.filters import matches
 from memu.testing.probe import NOON, THINGS, RecordSuite, found, put, thing
 
@@ -32,6 +32,7 @@ _ROWS = st.fixed_dictionaries(
     }
 )
 _COLUMNS: dict[str, st.SearchStrategy[Any]] = {"name": _NAMES, "number": _NUMBERS, "at": _TIMES}
+_OPERATORS: tuple[Operator, ...] = ("eq", "ne", "in", "gt", "gte", "lt", "lte")
 _PATHS = st.sampled_from([("k",), ("deep", "k"), ("nowhere",), ("k", "k")])
 
 
@@ -46,7 +47,7 @@ def _conditions(draw: st.DrawFn) -> Condition:
 
 
 def _test_of(draw: st.DrawFn, field: str, values: st.SearchStrategy[Any], path: tuple[str, ...] = ()) -> Condition:
-    op = draw(st.sampled_from(["eq", "ne", "in", "gt", "gte", "lt", "lte"]))
+    op = draw(st.sampled_from(_OPERATORS))
     value = tuple(draw(st.lists(values, max_size=4))) if op == "in" else draw(values)
     return Condition(field, op, value, path)
 

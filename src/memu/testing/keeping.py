@@ -113,7 +113,7 @@ class DatabaseTests(Suite):
             for n, vector in enumerate([EAST, NORTH, [3.0, 3.0, 0.0], None])
         ]
         bob.create_item(memory_type="tool", summary="Bob's direction.", embedding=EAST)
-        found = alice.memory_item_repo.vector_search_items([2.0, 0.0, 0.0], 3)
+        found = alice.memory_item_repo.vector_search_items([2.0, 0.0, 0.0], 9)
         assert [one for one, _ in found] == [made[0].id, made[2].id, made[1].id]
         np.testing.assert_allclose([score for _, score in found], [1.0, 0.5**0.5, 0.0], atol=1e-6)
 

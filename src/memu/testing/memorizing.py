@@ -270,11 +270,12 @@ def _source(folder: Path, form: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
     notes = folder / "notes.md"
     notes.write_text(f"# About me\n\n{FACTS[0]}\n\n- {FACTS[1]}\n- {FACTS[2]}\n", encoding="utf-8")
     talked = _written(folder, talk(FACTS[:3]))
-    return {
+    forms: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
         "text": ((f"{FACTS[0]} {FACTS[1]}",), {}),
         "one message": ((talk(FACTS[:1])[0],), {}),
         "file": ((), {"resource_url": str(talked), "modality": "conversation"}),
         "path": ((), {"resource_url": talked}),
         "document": ((), {"resource_url": notes, "modality": "document"}),
         "text file": ((), {"resource_url": str(notes), "modality": "text"}),
-    }[form]
+    }
+    return forms[form]

@@ -183,6 +183,23 @@ class RowTests(RecordSuite):
         row = found(records)[0]
         assert (row["name"], row["at"], row["vector"], row["data"]) == (None, None, None, {})
 
+    def test_many_rows_are_updated_each_with_its_own_values(self, records: RecordStore) -> None:
+        put(records, *(thing(str(n), number=n, vector=[1.0]) for n in range(5)), thing("1", user="bob", number=1))
+        rows = [{"user_id": "alice", "id": str(n), "number": n * 10, "vector": [n + 0.5]} for n in (1, 3, 7)]
+        with records.transaction() as transaction:
+            assert transaction.update_each(THINGS, rows, ("user_id", "id")) == 2
+            assert transaction.update_each(THINGS, [], ("user_id", "id")) == 0
+            assert transaction.update_each(THINGS, [{"id": "0", "vector": None}], ("id",)) == 1
+        numbers = [(row["user_id"], row["number"], row["vector"]) for row in found(records)]
+        assert sorted(numbers, key=str) == [
+            ("alice", 0, None),
+            ("alice", 10, [1.5]),
+            ("alice", 2, [1.0]),
+            ("alice", 30, [3.5]),
+            ("alice", 4, [1.0]),
+            ("bob", 1, None),
+        ]
+
     def test_counters_count(self, records: RecordStore) -> None:
         with records.transaction() as transaction:
             values = [transaction.increment(COUNTERS, {"user_id": "a"}, "value", {"note": "made"}) for _ in range(3)]
