@@ -142,7 +142,7 @@ def _resolved(row: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def measure_speed(seconds: float = 3.0) -> dict[str, float]:
-    """Sentences a second of extraction, and of extraction with filing (without vectors), on one thread, of processor time."""
+    """Sentences a second of processor time: of extraction, and of extraction with filing without vectors."""
     sources = list(examples().values())
     sentences = sum(len(split_sentences(source.content(each))) for source in sources for each in source.messages)
     views = [CategoryView(*pair) for pair in DEFAULT_CATEGORIES]

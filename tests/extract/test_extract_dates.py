@@ -1,5 +1,8 @@
 """What `resolve_date` makes of expressions, by the conventions in tests/data/README.md."""
 
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -255,3 +258,16 @@ def test_easter_and_thanksgiving() -> None:
         date(1961, 4, 2), date(2000, 4, 23), date(2024, 3, 31), date(2038, 4, 25)
     ]  # fmt: skip
     assert thanksgiving(2024) == date(2024, 11, 28)
+
+
+def test_the_date_parser_is_loaded_for_written_dates_only() -> None:
+    code = (
+        "import sys\nfrom datetime import UTC, datetime\nfrom memu.extract.dates import resolve_date\n"
+        "at = datetime(2023, 6, 14, tzinfo=UTC)\n"
+        "assert resolve_date('I moved last Friday, in the summer and to Lisbon.', at)\n"
+        "assert 'dateparser' not in sys.modules\n"
+        "assert resolve_date('I moved on 9 June.', at)\nassert 'dateparser' in sys.modules\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    )

@@ -19,7 +19,8 @@ def bench() -> ModuleType:
 
 
 FLOORS = {
-    "dev": {"small talk F1": 0.9, "memory type right": 0.8, "first category accepted": 0.8, "dates right": 0.95},
+    "dev": {"small talk F1": 0.9, "memory type right": 0.82, "first category accepted": 0.82, "dates right": 0.98},
+    "heldout": {"small talk F1": 0.88, "memory type right": 0.68, "first category accepted": 0.7, "dates right": 0.95},
 }
 
 

@@ -44,6 +44,7 @@ def test_one_item_per_sentence_with_all_that_is_known_of_it() -> None:
         speaker="Ana",
         said_at=datetime(2024, 5, 8, 10, tzinfo=UTC),
         happened_at=datetime(2024, 5, 7, tzinfo=UTC),
+        around="Hi Bo!",
     )
     assert second.summary == "I love the trams there."
     assert second.happened_at is None

@@ -1,4 +1,4 @@
-"""The parts of the index: columns, BM25, vectors, neighbours, speakers, weights and the walk down the ranking."""
+"""The parts of the index: columns, BM25, vectors, passages, speakers, weights and the walk down the ranking."""
 
 import math
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from memu.recall.neighbours import Neighbours
 
 from memu.errors import ConfigError, VectorError
 from memu.recall.columns import Column
 from memu.recall.dense import DenseIndex, unit
-from memu.recall.lexical import LexicalIndex
-from memu.recall.ranking import Evidence, Weights, best_first, fuse
+from memu.recall.lexical import LexicalIndex, Terms
+from memu.recall.passages import Passages, highest
+from memu.recall.ranking import Evidence, Weights, alone, best_first, fuse
 from memu.recall.speakers import Speakers
 from memu.recall.text import analyzer
 
@@ -52,12 +52,12 @@ class TestLexical:
     def index(self, *texts: str) -> LexicalIndex:
         index = LexicalIndex(k1=1.2, b=0.75)
         for text in texts:
-            index.append(text.split())
+            index.append(Terms(text.split()))
         return index
 
     def test_bm25_by_hand(self) -> None:
         index = self.index("a a b", "b c", "c")
-        scores = index.scores(["a", "b"], alive(3))
+        scores = scores_of(index, ["a", "b"], alive(3))
         idf_a, idf_b = math.log(1 + 2.5 / 1.5), math.log(1 + 1.5 / 2.5)
         by_hand = idf_a * 2 / (2 + 1.2 * (0.25 + 0.75 * 1.5)) + idf_b * 1 / (1 + 1.2 * (0.25 + 0.75 * 1.5))
         assert scores[0] == pytest.approx(by_hand / (idf_a + idf_b), rel=1e-5)
@@ -65,39 +65,65 @@ class TestLexical:
 
     def test_the_dead_count_nowhere(self) -> None:
         whole, rest = self.index("a b", "a c", "b b b"), self.index("a b", "b b b")
-        scores = whole.scores(["a", "b"], alive(3, 1))
-        assert scores[[0, 2]] == pytest.approx(rest.scores(["a", "b"], alive(2)))
+        scores = scores_of(whole, ["a", "b"], alive(3, 1))
+        assert scores[[0, 2]] == pytest.approx(scores_of(rest, ["a", "b"], alive(2)))
         assert scores[1] == 0
 
     def test_repeating_a_query_word_changes_nothing(self) -> None:
         index = self.index("a b", "a")
-        assert index.scores(["a", "b", "a"], alive(2)).tolist() == index.scores(["a", "b"], alive(2)).tolist()
+        assert scores_of(index, ["a", "b", "a"], alive(2)).tolist() == scores_of(index, ["a", "b"], alive(2)).tolist()
 
     def test_a_word_that_nobody_has_lowers_all_scores(self) -> None:
         index = self.index("a b", "a")
-        assert (index.scores(["a", "unheard"], alive(2)) < index.scores(["a"], alive(2))).all()
+        assert (scores_of(index, ["a", "unheard"], alive(2)) < scores_of(index, ["a"], alive(2))).all()
 
     def test_scores_stay_below_one(self) -> None:
-        assert 0.99 < self.index("a " * 10_000).scores(["a"], alive(1))[0] < 1
+        assert 0.99 < scores_of(self.index("a " * 10_000), ["a"], alive(1))[0] < 1
 
     def test_a_score_does_not_depend_on_how_good_the_others_are(self) -> None:
         poor, rich = self.index("a b c d", "a b"), self.index("a b c d", "a a")
-        assert poor.scores(["a"], alive(2))[0] == rich.scores(["a"], alive(2))[0]
+        assert scores_of(poor, ["a"], alive(2))[0] == scores_of(rich, ["a"], alive(2))[0]
 
     def test_nothing_to_score(self) -> None:
-        assert self.index().scores(["a"], alive(0)).shape == (0,)
-        assert self.index("a").scores(["a"], alive(1, 0)).tolist() == [0]
-        assert self.index("").scores(["a"], alive(1)).tolist() == [0]
+        assert scores_of(self.index(), ["a"], alive(0)).shape == (0,)
+        assert scores_of(self.index("a"), ["a"], alive(1, 0)).tolist() == [0]
+        assert scores_of(self.index(""), ["a"], alive(1)).tolist() == [0]
 
     def test_compaction_keeps_scores_and_frees_terms(self) -> None:
         index = self.index("a b", "only", "a c", "b b")
         live = alive(4, 1)
         small = index.compacted(live, renumbered(live))
         for terms in (["a"], ["a", "b"], ["only"], ["c", "b"]):
-            assert small.scores(terms, alive(3)).tolist() == index.scores(terms, live)[live].tolist()
+            assert scores_of(small, terms, alive(3)).tolist() == scores_of(index, terms, live)[live].tolist()
         assert small.nbytes < index.nbytes
-        small.append(["only"])
-        assert small.scores(["only"], alive(4))[3] > 0
+        small.append(Terms(["only"]))
+        assert scores_of(small, ["only"], alive(4))[3] > 0
+
+    def test_a_passage_has_the_best_of_its_texts_for_each_word(self) -> None:
+        index = LexicalIndex(k1=1.2, b=0)
+        for text, around in (("a x", ""), ("b b", "c x x"), ("c", ""), ("x", "")):
+            index.append(Terms(text.split(), around.split()))
+        passages = np.array([0, 0, 1, 2], np.int32)
+        own, together = index.scores(["a", "b", "c"], alive(4), passages, 3)
+        rare, common = math.log(1 + 4.5 / 1.5), math.log(1 + 3.5 / 2.5)
+        parts = np.array([rare / 2.2, rare * 2 / 3.2, common / 2.2]) / (2 * rare + common)
+        assert own == pytest.approx([*parts, 0], rel=1e-5)
+        assert together == pytest.approx([parts.sum(), parts[2], 0], rel=1e-5)
+        live = alive(4, 0)
+        small = index.compacted(live, renumbered(live))
+        for mine, theirs in ((index, live), (small, alive(3))):
+            numbers = passages if mine is index else passages[1:]
+            rare, common = math.log(1 + 3.5 / 1.5), math.log(1 + 2.5 / 2.5)
+            parts = np.array([rare * 2 / 3.2, common / 2.2]) / (rare + common)
+            scores = mine.scores(["b", "c"], theirs, numbers, 3)[1]
+            assert scores == pytest.approx([parts.sum(), parts[1], 0], rel=1e-5)
+
+
+def scores_of(index: LexicalIndex, terms: list[str], live: np.ndarray) -> np.ndarray:
+    """The score of each slot; every one is a passage by itself, so it must score the same as that."""
+    own, together = index.scores(terms, live, np.arange(len(live), dtype=np.int32), len(live))
+    assert own.tolist() == together.tolist()
+    return own
 
 
 class TestDense:
@@ -201,38 +227,66 @@ class TestUnit:
                 unit(vector)
 
 
-places = st.lists(st.tuples(st.sampled_from(["g", "h", None]), st.integers(0, 5)), max_size=25)
+Place = tuple[str | None, str | None, int]
+places = st.lists(
+    st.tuples(st.sampled_from(["g", "h", None]), st.sampled_from([None, "1", "2", "3"]), st.integers(0, 5)), max_size=25
+)
 
 
-class TestNeighbours:
+class TestPassages:
     @given(places, st.data())
-    def test_links_follow_position_then_id(self, places: list[tuple[str | None, int]], data: st.DataObject) -> None:
-        neighbours, present = Neighbours(), {}
-        for slot, (group, position) in enumerate(places):
-            neighbours.append(f"id-{-slot % 7}-{slot}", group, position)
-            present[slot] = (group, position, f"id-{-slot % 7}-{slot}")
+    def test_passages_stand_in_the_order_of_their_first_entries(self, places: list[Place], data: st.DataObject) -> None:
+        passages, present = Passages(), {}
+        for slot, place in enumerate(places):
+            passages.append(entry_id(slot), *place)
+            present[slot] = place
         for slot in data.draw(st.lists(st.sampled_from(range(len(places))), unique=True)) if places else ():
-            neighbours.remove(slot)
+            passages.remove(slot)
             del present[slot]
-        self.check(neighbours, present)
+        ids = {slot: entry_id(slot) for slot in present}
+        self.check(passages, present, ids)
         live = np.array([slot in present for slot in range(len(places))], np.bool_)
         new_slots = renumbered(live)
-        small = neighbours.compacted(live, new_slots)
-        self.check(small, {int(new_slots[slot]): place for slot, place in present.items()})
-        small.append("id-new", "g", 3)
-        self.check(
-            small,
-            {int(new_slots[slot]): place for slot, place in present.items()} | {int(live.sum()): ("g", 3, "id-new")},
-        )
+        small = passages.compacted(live, new_slots)
+        self.check(passages, present, ids)
+        present = {int(new_slots[slot]): place for slot, place in present.items()}
+        ids = {int(new_slots[slot]): name for slot, name in ids.items()}
+        self.check(small, present, ids)
+        assert len(small.before) == len(set(small.of_slot.tolist()))
+        for passage in ("1", "new", None):
+            slot = len(small.of_slot)
+            ids[slot], present[slot] = f"id-{passage}", ("g", passage, 3)
+            small.append(ids[slot], *present[slot])
+        self.check(small, present, ids)
 
-    def check(self, neighbours: Neighbours, present: dict[int, tuple[str | None, int, str]]) -> None:
-        for group in ("g", "h"):
-            row = sorted((s for s, place in present.items() if place[0] == group), key=lambda s: present[s][1:])
-            assert [neighbours.before[slot] for slot in row] == [-1, *row[:-1]][: len(row)]
-            assert [neighbours.after[slot] for slot in row] == [*row[1:], -1][: len(row)]
-        for slot, place in present.items():
-            if place[0] is None:
-                assert neighbours.before[slot] == neighbours.after[slot] == -1
+    def check(self, passages: Passages, present: dict[int, Place], ids: dict[int, str]) -> None:
+        groups: dict[str | None, dict[object, list[int]]] = {}
+        for slot in sorted(present, key=lambda slot: (present[slot][2], ids[slot])):
+            group, name, _ = present[slot]
+            alone = group is None or name is None
+            groups.setdefault(group, {}).setdefault(slot if alone else name, []).append(slot)
+        rows = {group: [number(passages, slots) for slots in found.values()] for group, found in groups.items()}
+        numbers = [one for row in rows.values() for one in row]
+        assert len(set(numbers)) == len(numbers)
+        for group, row in rows.items():
+            before, after = passages.before[row].tolist(), passages.after[row].tolist()
+            assert before == ([-1] * len(row) if group is None else [-1, *row[:-1]])
+            assert after == ([-1] * len(row) if group is None else [*row[1:], -1])
+
+    def test_the_highest_of_each_passage(self) -> None:
+        values = np.array([0.2, 0.9, 0.4], np.float32)
+        assert highest(values, np.array([2, 0, 2], np.int32), 4) == pytest.approx([0.9, 0, 0.4, 0])
+
+
+def number(passages: Passages, slots: list[int]) -> int:
+    """The one number that all slots of a passage have."""
+    (found,) = set(passages.of_slot[slots].tolist())
+    return int(found)
+
+
+def entry_id(slot: int) -> str:
+    """Ids whose order is not that of their slots."""
+    return f"id-{-slot % 7}-{slot}"
 
 
 class TestSpeakers:
@@ -278,20 +332,26 @@ def test_scores_stay_in_range_and_parts_sum_up(data: st.DataObject, size: int) -
 
     lexical, dense = column(), column()
     links = st.lists(st.integers(-1, size - 1), min_size=size, max_size=size)
+    numbers = st.lists(st.integers(0, size - 1), min_size=size, max_size=size)
+    present = data.draw(st.none() | st.lists(st.booleans(), min_size=size, max_size=size).map(np.array))
     evidence = Evidence(
         lexical=lexical,
-        dense=dense,
-        present=None,
+        dense=dense if present is None else dense * present,
+        present=present,
+        named=np.ones(size, np.bool_),
+        passages=np.array(data.draw(numbers), np.int32),
+        together=column(),
         before=np.array(data.draw(links), np.int32),
         after=np.array(data.draw(links), np.int32),
-        named=np.ones(size, np.bool_),
     )
-    ranking = fuse(evidence, Weights(context=1, decay=1, reach=3, speaker=1))
-    assert ((ranking.scores >= 0) & (ranking.scores <= 1)).all()
-    for slot in range(size):
-        parts = ranking.parts(slot)
-        assert sum(parts.values()) == pytest.approx(float(ranking.scores[slot]), abs=1e-5)
-        assert list(parts) == ["lexical", "dense", "context", "speaker"]
+    for rank in (fuse, alone):
+        ranking = rank(evidence, Weights(context=1, decay=1, reach=3, speaker=1))
+        assert ((ranking.scores >= 0) & (ranking.scores <= 1)).all()
+        for slot in range(size):
+            parts = ranking.parts(slot)
+            assert sum(parts.values()) == pytest.approx(float(ranking.scores[slot]), abs=1e-5)
+            assert list(parts) == ["lexical", "dense", "context", "speaker"]
+            assert min(parts.values()) >= -1e-5
 
 
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0]), max_size=60), st.integers(1, 9))

@@ -19,7 +19,6 @@ from memu.recall.base import Delta, Entry, Hit, Query
 from memu.recall.index import ScopeIndex
 from memu.scope import Scope
 
-
 EMBEDDED = "embedded"
 """The field of an index entry that says whether it has a vector."""
 

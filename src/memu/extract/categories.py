@@ -8,6 +8,7 @@ embedder knows.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ MOST_CATEGORIES = 3
 SHARE_OF_BEST = 0.55
 """A further category is assigned when it is at least so sure, as a share of the surest."""
 
+_STEMMING = Lock()
 _NAMED = 0.3  # what a name at the beginning of a sentence says for relationships
 _COSINE_FLOOR = 0.08
 _COSINE_WEIGHT = 1.0
@@ -85,7 +87,7 @@ def _similarity(
 def _by_words(item: ExtractedItem, reading: Reading, category: CategoryView) -> float:
     clues = DEFAULT_RULES.get(category.name)
     if clues is None:
-        return _shared_words(reading, f"{category.name}", category.description)
+        return _shared_words(reading, category.name, category.description)
     doubt = 1.0 - _by_form(item, reading, category.name)
     for pattern, sureness in clues:
         if pattern().search(reading.core):
@@ -124,7 +126,8 @@ def _stems(text: str) -> frozenset[str]:
 
 @lru_cache(maxsize=16384)
 def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word))
+    with _STEMMING:  # a stemmer keeps the word it works on
+        return str(_stemmer().stemWord(word))
 
 
 @lru_cache(maxsize=1)

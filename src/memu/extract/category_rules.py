@@ -39,11 +39,12 @@ _HOBBIES = any_of(
     "exhibition festival picnic costume"
 )
 _WORK = any_of(
-    "work(?:s|ing|ed)? jobs? office boss manager team report_to audit proposal colleagues? co-?workers? "
-    "clients? customers? company firm employer employees? salary wages? raise promot(?:ion|ed) hired? fired "
-    "redundan\\w+ resign\\w* notice career interview(?:s|ed)? shifts? business startup start-up studio "
-    "projects? presentation deadline meetings? contract freelance\\w* self-employed invoices? budget staff "
-    "conference intern(?:ship)? apprentice\\w* retire\\w* unemployed profession\\w* overtime"
+    "work(?:s|ing|ed)? jobs? office boss manager team report_to responsible_for in_charge_of audit proposal "
+    "colleagues? co-?workers? clients? customers? company firm employer employees? salary wages? raise "
+    "promot(?:ion|ed) hired? fired redundan\\w+ resign\\w* notice career interview(?:s|ed)? shifts? business "
+    "startup start-up studio projects? presentation deadline meetings? contract freelance\\w* self-employed "
+    "invoices? budget staff conference intern(?:ship)? apprentice\\w* retire\\w* unemployed profession\\w* "
+    "overtime"
 )
 _JOBS = any_of(
     "nurse doctor teachers? engineer developer programmer designer lawyer accountant chef baker driver pilot "

@@ -104,6 +104,7 @@ _DATED = phrases(
 _COUNTED = phrases(
     r"(?:\d[\d.,:]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty)\s+(?!of\b)[a-z]{3,}"
 )
+_DIGIT = lazy(r"\d")
 _ANNOUNCES = lazy(r":\s*$")
 _TELLS = start(
     r"(?:did|have|do)\s+(?:i|we)\s+(?:tell|told|mention|ever\s+(?:tell|mention))",
@@ -172,9 +173,7 @@ def _substance(reading: Reading) -> float:
     total = 0.5 + min(distinct, 6) if distinct else 0.0
     if reading.names:
         total += 2.0
-    if any(not token.isalpha() and any(c.isdigit() for c in token) for token in reading.tokens) or _COUNTED().search(
-        core
-    ):
+    if _DIGIT().search(core) or _COUNTED().search(core):
         total += 3.5
     elif reading.figures:
         total += 1.5

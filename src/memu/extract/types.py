@@ -1,6 +1,6 @@
 """Which of the memory types a sentence belongs to: profile, event, knowledge or behavior.
 
-Each type gathers points from the forms that speak for it; the rules are English. A sentence in another language is
+Each type gathers points from the forms that speak for it; how many was set on labelled text. The rules are English. A sentence in another language is
 knowledge in a document and when an assistant says it; of a person it is an event when it names a date, else profile.
 """
 
@@ -16,8 +16,8 @@ Voice = Literal["person", "assistant", "document"]
 """Who speaks: a person in a conversation, an assistant, or a document."""
 
 _UNIT = any_of(
-    "day night morning afternoon evening week weekend weekday month year summer winter spring autumn season hour "
-    "minute time"
+    "day night morning afternoon evening week weekend weekday fortnight month year term summer winter spring autumn "
+    "season hour minute time christmas easter birthday"
 )
 _WEEKDAY = r"(?:mon|tues|wednes|thurs|fri|satur|sun)day"
 _MONTH = any_of("january february march april may june july august september october november december")
@@ -35,7 +35,7 @@ _OCCASION = phrases(
     r"when(?:ever)?\s+(?:i|we|he|she|they|the|my)\s+\w+",
     r"at\s+(?:noon|midnight|night|dawn|half\s+past\s+\w+|\d{1,2}(?::\d\d)?|(?:five|six|seven|eight|nine|ten|eleven))",
     r"(?:with|before|after|over|for|during)\s+(?:breakfast|lunch|dinner|work|school|bed|tea)|first\s+thing",
-    r"(?:before|after|until)\s+(?:i|we|he|she|noon|midnight|dark|six|seven|eight|nine|ten|eleven)|to\s+(?:work|school)|take\s+turns",
+    r"(?:before|after|until|by)\s+(?:i|we|he|she|noon|midnight|dark|six|seven|eight|nine|ten|eleven)|to\s+(?:work|school)|take\s+turns",
     r"(?:in|during)\s+the\s+(?:morning|afternoon|evening)|on\s+(?:my|the|his|her|our)\s+way",
 )
 _OFTEN = phrases(
@@ -64,6 +64,7 @@ _ADJECTIVAL = phrases(
     r"(?:is|are|am|be|being|['’]m|['’]re|isn['’]t|aren['’]t)\s+(?:\w+ly\s+|not\s+|so\s+|very\s+|really\s+|still\s+)*\w+ed",
     rf"['’]s\s+(?:\w+ly\s+|not\s+|so\s+|very\s+|still\s+)*{_ADJECTIVE}",
     r"(?:an?|the|my|our|his|her|their|very|more|most)\s+(?:\w+-)?\w+ed\s+(?!to\b|by\b|in\b|at\b)\w+|\w+-\w+ed",
+    rf"(?:is|are|am|be|['’]m|['’]re)\s+(?:\w+ly\s+|not\s+)?{_PARTICIPLE}|(?:the|my|your|his|her)\s+left",
 )
 _PAST = phrases(any_of(PAST_FORMS), r"(?!\w*eed\b)[a-z]{2,}ed")
 _HAVE = r"(?:have|has|haven['’]t|hasn['’]t|['’]ve|['’]s)"
@@ -100,11 +101,13 @@ _RULE = phrases(
 _REPORTED = lazy(r"^\W*(?:\w+\W+){1,6}?(?:says|reckons|claims|explained|told\s+me)\s+(?:that\s+)?")
 _COMING = phrases(
     any_of(
-        "'ll will won't shall gonna going_to let'?s planning plans?_to hope_to hoping_to about_to intend aim_to "
-        "want_to need_to have_to has_to might must(?!_(?:be|have)) i'd_(?:like|love)_to we'd_(?:like|love)_to tomorrow "
-        "tonight next_\\w+ due booked signed_up deadline appointment upcoming until by_the_end"
+        "'ll will won't shall gonna going_to let'?s planning plans?_to plan_is_to hope_to hoping_to about_to intend "
+        "aim_to wants?_to need_to have_to has_to had_better i'd_better might must(?!_(?:be|have)) "
+        "i'd_(?:like|love)_to we'd_(?:like|love)_to tomorrow tonight next_(?!to)\\w+ booked signed_up upcoming "
+        "by_the_end i'm_off_(?:to|on|for)"
     )
 )
+_DUE = phrases(any_of("until due deadline appointment"))
 _PROGRESSIVE = phrases(
     r"(?:am|is|are|['’](?:m|re|s))\s+(?:(?:\w+ly|still|just|also|now)\s+)*"
     rf"(?!{any_of(NOT_VERBS)}\b)[a-z]{{2,}}ing"
@@ -129,7 +132,7 @@ _STATE = lazy(
     rf"(?:^|\b(?:and|but|that|who|which|because)\s+){_SUBJECT}(?:['’](?:m|re|s)|['’]ve\s+got|\s+have\s+got|\s+{_STATE_VERB})\b"
 )
 _SELF = phrases(
-    r"my\s+(?:name|age|birthday|favou?rite|job|hometown|allerg\w+|passion|hobby)|call\s+me|years\s+old|used\s+to",
+    r"my\s+(?:name\s+is|age|birthday|favou?rite|job|hometown|allerg\w+|passion|hobby)|call\s+me|years\s+old|used\s+to",
     r"(?:i|he|she)(?:['’]m|['’]s|\s+am|\s+is)\s+(?:an?|from|allergic|vegan|vegetarian|married|single|divorced|engaged|\d+"
     r"|scared|afraid|terrified|fond|obsessed|keen|into)",
     r"i\s+(?:prefer|live\s+in|work\s+(?:as|at|for|in)|studied|speak)|(?:my|our)\s+(?:own\s+)?\w+\s+(?:is|are)",
@@ -152,8 +155,9 @@ _ASKED = start(
     + any_of("always never don't keep use write call address answer reply remember avoid show give")
 )
 _ADVICE = phrases(any_of("can can't could should would must may might always never if i'd"))
+_ANYBODY = phrases(any_of("somebody someone anybody anyone everybody everyone people whoever members visitors"))
 _IT = start("it")
-_LEANING = start(r"(?:it|this|that|these|those|there)(?:['’]s|['’]d|\s+(?:is|are|was|were|has|would))")
+_LEANING = start(r"(?:it|this|that|these|those)(?:['’]s|['’]d|\s+(?:is|are|was|were|has|would))")
 _EVALUATION = phrases(
     any_of(
         "good great best better nice lovely fine bad worse worst awful terrible horrible boring beautiful amazing "
@@ -211,6 +215,7 @@ class _Forms:
     perfect: bool
     coming: bool
     progressive: bool
+    due: bool
 
     @property
     def present(self) -> bool:
@@ -223,6 +228,7 @@ def _forms(core: str) -> _Forms:
         perfect=bool(_PERFECT().search(core)),
         coming=is_coming(core),
         progressive=bool(_PROGRESSIVE().search(core)),
+        due=bool(_DUE().search(core)),
     )
 
 
@@ -263,7 +269,7 @@ def _assistant_points(core: str, dated: bool) -> dict[str, float]:
 def _event(core: str, forms: _Forms, dated: bool) -> float:
     points = 2.0 if dated and not _ONGOING().search(core) else 0.0
     points += 2.5 if forms.past else 2.0 if forms.perfect else 0.0
-    points += (2.0 if forms.coming else 0.0) + (1.5 if forms.progressive else 0.0)
+    points += (2.0 if forms.coming or (forms.due and forms.present) else 0.0) + (1.5 if forms.progressive else 0.0)
     if _EVENT_NOUN().search(core):
         points += 3.5 if forms.present and _AT_TIME().search(core) else 1.0
     if _FEELING().search(core) or _DONE().search(core):
@@ -308,11 +314,11 @@ def _knowledge(reading: Reading, forms: _Forms) -> float:
     if not reading.finite or reading.named:
         return -1.0
     clause = _REPORTED().sub("", reading.core)
-    points = -0.5 if _OWNER().search(clause) else 0.25
+    points = -0.5 if _OWNER().search(clause) and not _ANYBODY().search(clause) else 0.25
     if points > 0 and _forms(clause).present and not _LEANING().match(clause):
         points += 1.0 - (1.5 if _EVALUATION().search(clause) else 0.0)
     if _FACT().search(reading.text) or (_RULE().search(clause) and not forms.past):
-        points += 2.0
+        points += 4.0
     if points > 0 and forms.past and _HISTORIC().search(clause):
         points += 5.0
     return points
