@@ -82,7 +82,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("path", type=Path)
     parser.add_argument("--top-k", type=int, default=40)
-    parser.add_argument("--write", action="store_true", help=f"keep the figures in {RESULTS.parent.name}/{RESULTS.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"keep the figures in {RESULTS.parent.name}/{RESULTS.name}"
+    )
     options = parser.parse_args()
     figures = asyncio.run(measure(json.loads(options.path.read_text(encoding="utf-8")), options.top_k))
     report(figures)

@@ -1,7 +1,5 @@
 """For all tests: a skip says why, and what is required is not skipped."""
 
-from collections.abc import Iterator
-
 import pytest
 
 pytest.register_assert_rewrite("memu.testing")
@@ -9,18 +7,14 @@ pytest.register_assert_rewrite("memu.testing")
 from memu.testing.requirements import VARIABLE, required  # noqa: E402 - rewritten asserts come first
 
 SKIPPED: list[tuple[str, str]] = []
-BLANK = ("", "unconditional skip", "Skipped")
+BLANK = ("", "unconditional skip")
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """Note every skipped test with its reason."""
-    outcome = yield
-    report = outcome.get_result()
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Note every skipped test with its reason; with parallel workers, where their reports come together."""
     if report.skipped and not hasattr(report, "wasxfail"):
-        place_and_reason = report.longrepr
-        reason = str(place_and_reason[2]) if isinstance(place_and_reason, tuple) else str(place_and_reason)
-        SKIPPED.append((item.nodeid, reason.removeprefix("Skipped: ").strip()))
+        told = report.longrepr[2] if isinstance(report.longrepr, tuple | list) else report.longrepr
+        SKIPPED.append((report.nodeid, str(told).removeprefix("Skipped").lstrip(":").strip()))
 
 
 @pytest.hookimpl(trylast=True)
@@ -29,7 +23,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if faults := skip_faults(SKIPPED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-        for fault in faults:
+        for fault in faults if reporter else ():
             reporter.write_line(fault, red=True)
 
 

@@ -4,6 +4,7 @@ MemuError
 ├── ConfigError (ValueError)              settings that contradict each other or name nothing
 │   └── EmbedderMismatch                  the store was filled by another embedder
 ├── InputError (ValueError)               an argument that cannot be meant
+│   ├── InputTypeError (TypeError)        an argument of another type
 │   ├── FilterError                       an unknown filter field or operator
 │   ├── VectorError                       a vector that is NaN, infinite, empty, zero or of another dimension
 │   └── ScopeError (PermissionError)      another user's or agent's memory was asked for
@@ -22,6 +23,7 @@ MemuError
 │   ├── StorageCorrupt
 │   ├── SchemaError (ValueError)          tables are missing, different, or of a newer version
 │   └── IntegrityError (ValueError)       a row that breaks a key
+├── ConflictError (RuntimeError)          others changed the same memory again and again
 ├── ModelError (RuntimeError)             weights that are wrong, or a model runtime that fails
 ├── MissingExtra (ImportError)            an optional package is not installed
 └── ClosedError (RuntimeError)            the handle was closed
@@ -93,7 +95,7 @@ class SourceInvalid(SourceError, ValueError):
 
 
 class StorageError(MemuError, RuntimeError):
-    """The store failed; nothing of the call was kept."""
+    """The store failed; a transaction that it failed in kept nothing."""
 
 
 class StorageUnavailable(StorageError, ConnectionError):

@@ -1,6 +1,5 @@
 """Whose memory a call may touch: the (user, agent) pair, with any further scope fields of the user model."""
 
-import hashlib
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -38,11 +37,6 @@ class Scope:
     def as_dict(self) -> dict[str, str]:
         """The scope as column values."""
         return dict(self.items)
-
-    def folder(self) -> str:
-        """A name for this scope's files: two scopes never share it, on any file system."""
-        joined = "\x00".join(f"{name}={value}" for name, value in self.items)
-        return hashlib.sha256(joined.encode("utf-8")).hexdigest()[:32]
 
     def __str__(self) -> str:
         return ", ".join(f"{name}={value!r}" for name, value in self.items)

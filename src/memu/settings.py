@@ -19,6 +19,19 @@ from pydantic import (
 from memu.errors import ConfigError
 from memu.models import MEMORY_TYPES, DefaultUserModel
 
+PROVIDERS = {
+    "sqlite": "sqlite",
+    "postgresql": "postgres",
+    "postgres": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "mongodb": "mongodb",
+}
+"""Which provider a DSN of each kind belongs to."""
+
+IN_RAM = ("sqlite://", "sqlite:///", "sqlite:///:memory:")
+"""The DSNs that name no file."""
+
 FLAT_KEYS = ("provider", "sqlite_path", "vector_db_path")
 NESTED_KEYS = ("metadata_store", "vector_index")
 
@@ -48,20 +61,38 @@ class Settings(BaseModel):
 class MetadataStoreConfig(Settings):
     """Where the rows are kept.
 
-    `dsn` is an SQLAlchemy URL (`sqlite:///memu.db`); it may hold a password and is left out of every repr.
-    `ddl_mode` "create" makes or migrates the tables, "validate" only checks them.
+    `dsn` is an SQLAlchemy URL (`sqlite:///memu.db`); it may hold a password and is left out of every repr. Without a
+    `provider` it says which one is meant; without either the store is in RAM. `ddl_mode` "create" makes or migrates the
+    tables, "validate" only checks them.
     """
 
     provider: StoreProvider = "inmemory"
     ddl_mode: Literal["create", "validate"] = "create"
     dsn: str | None = Field(default=None, repr=False)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _provider_of_the_dsn(cls, data: Any) -> Any:
+        dsn = data.get("dsn") if isinstance(data, Mapping) else None
+        if not isinstance(dsn, str):
+            return data
+        if not dsn.strip():
+            raise ValueError("the dsn is empty: expected a database URL such as sqlite:///memu.db, or no dsn at all.")
+        if "provider" not in data:
+            return {**data, "provider": _provider_of(dsn)}
+        if data["provider"] in ("memory", "inmemory") and dsn not in IN_RAM:
+            raise ValueError(
+                'the provider "inmemory" keeps nothing, and the dsn names a database: give the provider of the dsn, or '
+                "leave out one of the two."
+            )
+        return data
+
 
 class VectorIndexConfig(Settings):
     """How vectors are searched: "bruteforce" is exact, "pgvector" is PostgreSQL's, "none" is lexical search only."""
 
     provider: Literal["bruteforce", "pgvector", "none"] = "bruteforce"
-    dsn: str | None = Field(default=None, repr=False)
+    dsn: str | None = Field(default=None, min_length=1, repr=False)
 
 
 class DatabaseConfig(Settings):
@@ -69,7 +100,8 @@ class DatabaseConfig(Settings):
 
     Nested: `DatabaseConfig(metadata_store={"provider": "sqlite", "dsn": "sqlite:///memu.db"})`.
     Flat: `DatabaseConfig(provider="sqlite", sqlite_path="./data/memu.db", vector_db_path="./data/vectors.json")`;
-    only the flat form keeps the `vectors.json` mirror, by default beside the database file.
+    only the flat form keeps the `vectors.json` mirror, by default beside the database file. A path or a DSN says by
+    itself which provider is meant; with none of the three the store is in RAM.
 
     Raises:
         ValueError: both forms at once, an unknown key, or a vector index that the store cannot serve.
@@ -118,15 +150,23 @@ class DatabaseConfig(Settings):
 def _nested_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Translate the flat form; other keys stay, so that an unknown one is still refused by name."""
     rest = {key: value for key, value in data.items() if key not in FLAT_KEYS}
-    provider = data.get("provider", "inmemory")
     paths = [key for key in ("sqlite_path", "vector_db_path") if key in data]
+    provider = data.get("provider", "sqlite" if paths else "inmemory")
     if provider != "sqlite":
-        if paths and provider not in ("memory", "inmemory"):
+        if paths:
             raise ValueError(f'{", ".join(paths)} belongs to provider "sqlite", not "{provider}".')
         return {**rest, "metadata_store": {"provider": provider}}
     database = Path(data.get("sqlite_path", "./data/memu.db"))
     mirror = Path(data.get("vector_db_path", database.parent / "vectors.json"))
     return {**rest, "metadata_store": {"provider": "sqlite", "dsn": f"sqlite:///{database}"}, "mirror_path": mirror}
+
+
+def _provider_of(dsn: str) -> str:
+    """The provider that a DSN belongs to; its text may hold a password and is never repeated."""
+    kind = dsn.partition("://")[0].partition("+")[0].casefold() if "://" in dsn else ""
+    if kind not in PROVIDERS:
+        raise ValueError(f"the dsn is no database URL that is known: expected one of {', '.join(PROVIDERS)}, and ://…")
+    return "inmemory" if dsn in IN_RAM else PROVIDERS[kind]
 
 
 class BlobConfig(Settings):
@@ -148,7 +188,9 @@ class BlobConfig(Settings):
 class LLMConfig(Settings):
     """One language model endpoint; configuring one is what makes the service use a language model.
 
-    A missing `api_key` is filled from the environment (`OPENAI_API_KEY`); it appears in no repr.
+    With neither `llm_config` nor `llm_profiles`, the variables `MEMU_LLM_BASE_URL`, `MEMU_LLM_API_KEY`,
+    `MEMU_LLM_CHAT_MODEL` and `MEMU_LLM_EMBED_MODEL` configure one. A missing `api_key` is filled from `OPENAI_API_KEY`,
+    which configures nothing by itself; a key appears in no repr.
     """
 
     provider: str = "openai"
@@ -242,7 +284,8 @@ class TierConfig(Settings):
 class RetrieveConfig(Settings):
     """How `retrieve` searches; `top_k` is the default of every tier that names none.
 
-    `index_budget_mb` bounds the memory of the resident search indexes of one store, over all its users.
+    `index_budget_mb` bounds the memory of the resident search indexes of one store, over all its users; of several
+    services on one store the largest budget counts.
     """
 
     method: Annotated[
@@ -294,6 +337,19 @@ def _fault(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     message = "unknown option" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
+
+
+def environment_profiles() -> dict[str, LLMConfig]:
+    """The language model that the `MEMU_LLM_…` variables configure, as the default profile; empty when none is set."""
+    fields = ("base_url", "api_key", "chat_model", "embed_model")
+    named: dict[str, Any] = {field: value for field in fields if (value := os.environ.get(f"MEMU_LLM_{field.upper()}"))}
+    return {"default": LLMConfig(**named)} if named else {}
+
+
+def with_key(profile: LLMConfig) -> LLMConfig:
+    """A profile whose missing key is the one of `OPENAI_API_KEY`, if there is one."""
+    key = os.environ.get("OPENAI_API_KEY")
+    return profile.model_copy(update={"api_key": SecretStr(key)}) if key and profile.api_key is None else profile
 
 
 def environment_weights_dir() -> Path | None:

@@ -98,6 +98,8 @@ MISTAKES: dict[str, tuple[list[str], int, str]] = {
     "top-k": (["retrieve", "tea", "--top-k", "0"], 2, "Invalid value for '--top-k'"),
     "context and top-k": (["retrieve", "tea", "-k", "3", "--context", "100"], 2, "takes neither --top-k"),
     "cursor": (["items", "--cursor", "x"], 1, "the cursor is not one that a list call returned"),
+    "no user": (["items", "--user", ""], 1, "user_id has 0 characters"),
+    "export nowhere": (["export", "note.txt/deep/x.jsonl"], 1, "note.txt/deep cannot be made"),
     "user": (["items", "--user", " bob"], 1, "begins or ends with white space"),
     "id": (["show", "nothing"], 1, "there is no item or resource 'nothing'"),
     "forget nothing": (["forget"], 2, "name ids to forget, or --everything"),

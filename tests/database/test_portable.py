@@ -196,7 +196,7 @@ def test_another_owner_is_named_by_the_caller_and_then_holds_no_word_of_the_firs
 
 def test_a_copy_of_a_file_stays_its_owners(tmp_path: Path) -> None:
     source = store()
-    path = f"/data/resources/{ALICE.folder()}/{'0' * 64}.txt"
+    path = f"/data/resources/{'a' * 32}/{'0' * 64}.txt"
     source.bound(ALICE).resource_repo.create_resource(url="a", modality="text", local_path=path)
     source.bound(ALICE).resource_repo.create_resource(url="b", modality="text", local_path="/home/alice/b.txt")
     target = store()

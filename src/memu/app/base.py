@@ -66,12 +66,14 @@ class ServiceBase:
         self.user_config = parse(UserConfig, user_config, "user_config")
         if self.retrieve_config.method == "llm" and not self.llm_profiles:
             raise ConfigError('retrieve_config: method "llm" needs a language model: configure one, or use "rag".')
+        budget = self.retrieve_config.index_budget_mb * 1024 * 1024
         opened = open_database(
             self.database_config,
             self.user_config.model,
-            index_budget=self.retrieve_config.index_budget_mb * 1024 * 1024,
+            index_budget=budget,
             language=self.retrieve_config.language,
         )
+        opened.handle.indexes.allow(budget)  # the store may have been opened before, with another one
         try:
             self._open(opened, user_id, agent_id)
         except BaseException:
@@ -183,5 +185,8 @@ class ServiceBase:
             raise InputError("user= and where= name different owners: give one of them.")
         return self._scope(user), rest
 
-    async def _call(self, step: Callable[..., dict[str, Any]], scope: Scope, *args: Any) -> dict[str, Any]:
+    async def _read(self, step: Callable[..., dict[str, Any]], scope: Scope, *args: Any) -> dict[str, Any]:
         return await self.parts.store(step, self.parts, scope, *args)
+
+    async def _write(self, step: Callable[..., dict[str, Any]], scope: Scope, *args: Any) -> dict[str, Any]:
+        return await self.parts.write(step, self.parts, scope, *args)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,9 @@ from memu.extract.base import CategoryView, ExtractedItem, index_text
 from memu.models import MemoryCategory
 from memu.scope import Scope
 
+ATTEMPTS = 5
+"""How often a summary is worked out anew when others change the category meanwhile."""
+
 NEWEST = 200
 """How many of a category's items, the newest, a refreshed summary is chosen from."""
 
@@ -29,7 +31,7 @@ class CategoryPlan:
 
     summary: str
     sentences: list[str]
-    seen: datetime | None
+    seen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def plan_summaries(
         for name, candidates in fresh.items():
             row = rows.get(name)
             present = _candidates(reader, row["extra"].get("sentences", ())) if row else []
-            plans[name] = _plan(parts, name, [*present, *candidates], row["updated_at"] if row else None)
+            plans[name] = _plan(parts, name, [*present, *candidates], row["seq"] if row else None)
     return plans
 
 
@@ -82,7 +84,7 @@ def _candidate(row: Row) -> Candidate:
     )
 
 
-def _plan(parts: Parts, name: str, candidates: Sequence[Candidate], seen: datetime | None) -> CategoryPlan:
+def _plan(parts: Parts, name: str, candidates: Sequence[Candidate], seen: int | None) -> CategoryPlan:
     configured = next((one for one in parts.memorize.memory_categories if one.name == name), None)
     length = (configured and configured.target_length) or parts.memorize.category_summary_target_length
     view = CategoryView(name, configured.description if configured else "")
@@ -95,38 +97,31 @@ def _plan(parts: Parts, name: str, candidates: Sequence[Candidate], seen: dateti
 
 def refresh_stale(parts: Parts, database: Database) -> list[str]:
     """Make the summaries of all stale categories of a scope anew; repeatable, and safe beside other writers."""
-    stale = [one.id for one in database.memory_category_repo.iterate() if one.stale]
-    return refresh(parts, database, stale)
+    with database.handle.reader(database.scope) as reader:
+        stale = [row["id"] for row in reader.find(CATEGORIES, equals(stale=True), columns=("id",))]
+    return [name for one in stale if (name := refresh(parts, database, one))]
 
 
-def refresh(parts: Parts, database: Database, category_ids: Sequence[str]) -> list[str]:
-    """Make the summaries of some categories anew from their newest items; returns the names of those that were written.
+def refresh(parts: Parts, database: Database, category_id: str) -> str | None:
+    """Make one category's summary anew from its newest items; its name, or None when others kept changing it.
 
-    A category that changes meanwhile is left stale for the next time.
+    It then stays stale, and the next call that writes tries again.
     """
-    done: list[str] = []
     scope = database.scope
-    if scope is None:
-        return done
-    for category_id in category_ids:
+    for _ in range(ATTEMPTS if scope else 0):
         with database.handle.reader(scope) as reader:
             row = reader.get(CATEGORIES, equals(id=category_id))
             candidates = _newest(reader, category_id)
-        if row is None:
-            continue
-        plan = _plan(parts, row["name"], candidates, row["updated_at"])
-        values = {
-            "summary": plan.summary or None,
-            "extra": {**row["extra"], "sentences": plan.sentences},
-            "stale": False,
-        }
+        if row is None or scope is None:
+            return None
+        plan = _plan(parts, row["name"], candidates, row["seq"])
+        extra = {**row["extra"], "sentences": plan.sentences}
+        values = {"summary": plan.summary or None, "extra": extra, "stale": False, "updated_at": database.handle.now()}
         with database.handle.writer(scope) as writer:
-            met = equals(id=category_id, updated_at=row["updated_at"])
-            if writer.update(CATEGORIES, {**values, "updated_at": database.handle.now()}, met):
-                done.append(row["name"])
-            else:
-                writer.update(CATEGORIES, {"stale": True}, equals(id=category_id))
-    return done
+            # The change sequence, unlike the time, tells every writer apart, those that mark it stale too.
+            if writer.update(CATEGORIES, values, equals(id=category_id, seq=row["seq"])):
+                return str(row["name"])
+    return None
 
 
 def _newest(reader: ScopedReader, category_id: str) -> list[Candidate]:

@@ -1,5 +1,6 @@
 """What a scope already knows of a source: nothing, all of it, its beginning, parts of it, or an earlier version."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,9 +20,10 @@ class Plan:
     Attributes:
         status: how the source stands to what the scope holds.
         url: the source's URL, or the one it is given.
-        resource: the row that is unchanged, extended, replaced or followed; None for a new source.
+        resource: the row that is unchanged, extended or replaced; None for a new source or version.
         first: the position of the first message that is new.
-        known: message hashes of the resource's present version, in order (for "replaced").
+        known: message hashes of the resource's present version, in order.
+        version: the number of the version that this makes, if it makes one.
     """
 
     status: Status
@@ -29,10 +31,12 @@ class Plan:
     resource: Row | None = None
     first: int = 0
     known: tuple[str, ...] = ()
+    version: int = 1
 
     def still(self, other: "Plan") -> bool:
         """Whether a plan made now comes to the same, so that the work done for it can be used."""
-        return (self.status, self.first, _state(self.resource)) == (other.status, other.first, _state(other.resource))
+        mine, theirs = _state(self.resource), _state(other.resource)
+        return (self.status, self.first, self.version, mine) == (other.status, other.first, other.version, theirs)
 
 
 def _state(row: Row | None) -> tuple[Any, ...] | None:
@@ -45,37 +49,43 @@ def compare(reader: ScopedReader, source: Source) -> Plan:
     same = reader.find(RESOURCES, equals(content_hash=source.hashes[-1], superseded_by=None), limit=1)
     if same:
         return Plan("unchanged", same[0]["url"], same[0], len(source.messages))
-    if source.url is None:
-        return _compare_nameless(reader, source, url)
-    held = reader.find(RESOURCES, equals(url_hash=digest(url)), order=("-version",), limit=1)
-    if not held:
-        return Plan("created", url)
-    return _compare_versions(reader, source, url, held[0])
+    held = reader.find(RESOURCES, equals(url_hash=digest(url)), order=("-version",))
+    if held and source.url is None:  # the name tells how the conversation began, and it has only grown since
+        return Plan("unchanged", url, held[0], len(source.messages))
+    return _compare_versions(reader, source, url, held) if held else _compare_nameless(reader, source, url)
 
 
 def _compare_nameless(reader: ScopedReader, source: Source, url: str) -> Plan:
-    """A conversation given without a URL goes on where the longest known beginning of it ends."""
+    """A conversation goes on where the longest known beginning of it ends that was given without a URL."""
     if source.modality != "conversation":
         return Plan("created", url)
     position = {value: index for index, value in enumerate(source.hashes)}
-    beginnings = [
-        row
-        for row in reader.find(
-            RESOURCES, [Condition("content_hash", "in", source.hashes), *equals(superseded_by=None, local_path="")]
-        )
-        if row["extra"].get("nameless")
-    ]
+    found = reader.find(RESOURCES, [Condition("content_hash", "in", source.hashes), *equals(superseded_by=None)])
+    beginnings = [row for row in found if row["extra"].get("nameless")]
     if not beginnings:
-        return Plan("created", url)
+        # Its name says what a conversation was when it was first given; it may have gone on since.
+        grown = [] if source.url else reader.find(RESOURCES, equals(url_hash=digest(url)), limit=1)
+        return Plan("unchanged", url, grown[0], len(source.messages)) if grown else Plan("created", url)
     longest = max(beginnings, key=lambda row: position[row["content_hash"]])
-    return Plan("extended", longest["url"], longest, position[longest["content_hash"]] + 1)
+    name = source.url or longest["url"]
+    return Plan("extended", name, longest, position[longest["content_hash"]] + 1, version=longest["version"])
 
 
-def _compare_versions(reader: ScopedReader, source: Source, url: str, held: Row) -> Plan:
-    kept = reader.get(TEXTS, equals(id=held["id"]), ("messages",))
-    known = tuple(message["hash"] for message in kept["messages"]) if kept else ()
-    if known and held["content_hash"] == source.hashes[min(len(known), len(source.hashes)) - 1]:
-        return Plan("extended", url, held, len(known), known)
-    if set(known) & set(source.message_hashes):
-        return Plan("replaced", url, held, 0, known)
-    return Plan("new_version", url, held, 0, known)
+def _compare_versions(reader: ScopedReader, source: Source, url: str, held: list[Row]) -> Plan:
+    """Against the versions of the URL that hold: one that goes on, else the one with most in common, else neither."""
+    following = held[0]["version"] + 1
+    best: tuple[int, Plan] = (0, Plan("new_version", url, version=following))
+    for row in (row for row in held if row["superseded_by"] is None):
+        known = _hashes(reader, row)
+        if known and len(known) < len(source.hashes) and row["content_hash"] == source.hashes[len(known) - 1]:
+            return Plan("extended", url, row, len(known), known, row["version"])
+        common = len(set(known) & set(source.message_hashes))
+        if common > best[0]:
+            best = (common, Plan("replaced", url, row, 0, known, following))
+    return best[1]
+
+
+def _hashes(reader: ScopedReader, row: Row) -> tuple[str, ...]:
+    kept = reader.get(TEXTS, equals(id=row["id"]), ("messages",))
+    messages: Iterable[dict[str, Any]] = kept["messages"] if kept else ()
+    return tuple(message["hash"] for message in messages)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -12,18 +12,18 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from memu.app.categories import refresh
-from memu.app.memorize import file_items
+from memu.app.categories import refresh, refresh_stale
 from memu.app.present import category_dict, plain, resource_dict, show_items
 from memu.app.wiring import Parts
+from memu.app.work import file_items
 from memu.backends.base import Condition, equals
-from memu.backends.schema import ITEMS, LINKS, RESOURCES
+from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database.core import Database
 from memu.database.repository import Repository
-from memu.database.rows import check_memory_type, check_metadata, check_text, link_items, touch_items
+from memu.database.rows import Wanted, check_memory_type, check_metadata, check_text, delete_items
 from memu.errors import InputError, NotFoundError
-from memu.extract.base import ExtractedItem
-from memu.models import MemoryItem
+from memu.extract.base import CategoryView, ExtractedItem
+from memu.models import MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope
 
 
@@ -120,16 +120,15 @@ def create_item(
     """Store one memory that the caller worded."""
     kept = _checked(memory_type, categories, metadata)
     database = parts.database.bound(scope)
-    ids = [_category_id(parts, database, name) for name in categories]
     item = database.memory_item_repo.create_item(
         memory_type=memory_type,
         summary=content,
         embedding=vector,  # type: ignore[arg-type]
         embedder=parts.embedder.recorded if vector is not None else None,
-        categories=ids,
+        filed_in=_wanted(parts, categories, vector is not None),
         metadata=kept,
     )
-    return _answer(parts, database, item, ids if propagate else [])
+    return _answer(parts, database, item, _categories_of(database, item.id) if propagate else [])
 
 
 def _checked(memory_type: str | None, categories: Sequence[str] | None, metadata: Any) -> dict[str, Any]:
@@ -143,16 +142,11 @@ def _checked(memory_type: str | None, categories: Sequence[str] | None, metadata
     return check_metadata(metadata)
 
 
-def _category_id(parts: Parts, database: Database, name: str) -> str:
-    """The id of a category by its name, made when the scope does not have it yet."""
-    view = next((one for one in parts.category_views() if one.name.casefold() == name.casefold()), None)
-    vector = view.vector if view else None
-    return database.memory_category_repo.get_or_create_category(
-        name=view.name if view else name,
-        description=view.description if view else "",
-        embedding=vector,  # type: ignore[arg-type]
-        embedder=parts.embedder.recorded if vector is not None else None,
-    ).id
+def _wanted(parts: Parts, names: Sequence[str], embedded: bool) -> list[Wanted]:
+    """The categories of those names: the configured ones, whatever their letter case, else new ones."""
+    views = {one.name.casefold(): one for one in parts.category_views()} if names else {}
+    found = [views.get(name.casefold(), CategoryView(name, "")) for name in dict.fromkeys(names)]
+    return [Wanted(one.name, one.description, one.vector if embedded else None) for one in found]
 
 
 def update_item(
@@ -170,7 +164,6 @@ def update_item(
     kept = _checked(memory_type, categories, metadata)
     database = parts.database.bound(scope)
     before = _categories_of(database, memory_id)
-    wanted = [_category_id(parts, database, name) for name in categories] if categories is not None else before
     item = database.memory_item_repo.update_item(
         item_id=memory_id,
         memory_type=memory_type,
@@ -178,17 +171,10 @@ def update_item(
         embedding=vector,  # type: ignore[arg-type]
         embedder=parts.embedder.recorded if vector is not None else None,
         metadata=kept,
+        filed_in=None if categories is None else _wanted(parts, categories, vector is not None),
     )
-    if wanted != before:
-        _file_under(database, memory_id, wanted)
-    return _answer(parts, database, item, list(dict.fromkeys([*before, *wanted])) if propagate else [])
-
-
-def _file_under(database: Database, memory_id: str, category_ids: Sequence[str]) -> None:
-    with database.handle.writer(database.scope or Scope.of()) as writer:
-        writer.delete(LINKS, equals(item_id=memory_id))
-        touch_items(writer, [memory_id])
-        link_items(writer, database.handle, [(memory_id, one) for one in category_ids])
+    touched = list(dict.fromkeys([*before, *_categories_of(database, memory_id)]))
+    return _answer(parts, database, item, touched if propagate else [])
 
 
 def _categories_of(database: Database, memory_id: str) -> list[str]:
@@ -241,7 +227,7 @@ def remove_copies(parts: Parts, database: Database, paths: Sequence[str]) -> Non
         with database.handle.reader(database.scope) as reader:
             named = reader.count(RESOURCES, equals(local_path=path))
         # A row may name any file, also another owner's copy: only what stands in the owner's own folder is theirs.
-        own = database.scope is not None and Path(path).parent.name == database.scope.folder()
+        own = database.scope is not None and Path(path).parent.name == database.handle.folder(database.scope)
         if parts.blobs and own and not named:
             with suppress(InputError):  # a path that a caller named is no copy of ours, and stays
                 parts.blobs.remove(path)
@@ -252,21 +238,27 @@ def clear(parts: Parts, scope: Scope, where: Mapping[str, Any]) -> dict[str, Any
     database = parts.database.bound(scope)
     if where:
         touched = _touched(database, [one.id for one in database.memory_item_repo.iterate(where, superseded=True)])
-        items = database.memory_item_repo.clear(where)
+        gone = database.memory_item_repo.clear(where)
         _updates(parts, database, touched)
-        return {
-            "deleted_categories": [],
-            "deleted_items": [plain(one) for one in items.values()],
-            "deleted_resources": [],
-        }
-    items = database.memory_item_repo.clear()
-    resources = database.resource_repo.clear()
-    categories = database.memory_category_repo.clear()
-    remove_copies(parts, database, [one.local_path for one in resources.values()])
+        return _deleted((), gone.values(), ())
+    items = database.memory_item_repo.page(superseded=True, embeddings=False)
+    resources = database.resource_repo.page(embeddings=False)
+    categories = database.memory_category_repo.page(embeddings=False)
+    with database.handle.writer(scope) as writer:
+        delete_items(writer, ())
+        for table in (TEXTS, RESOURCES, CATEGORIES):
+            writer.delete(table, ())
+    remove_copies(parts, database, [one.local_path for one in resources])
+    return _deleted(categories, items, resources)
+
+
+def _deleted(
+    categories: Iterable[MemoryCategory], items: Iterable[MemoryItem], resources: Iterable[Resource]
+) -> dict[str, Any]:
     return {
-        "deleted_categories": [category_dict(one) for one in categories.values()],
-        "deleted_items": [plain(one) for one in items.values()],
-        "deleted_resources": [resource_dict(one) for one in resources.values()],
+        "deleted_categories": [category_dict(one) for one in categories],
+        "deleted_items": [plain(one) for one in items],
+        "deleted_resources": [resource_dict(one) for one in resources],
     }
 
 
@@ -277,7 +269,9 @@ def _answer(parts: Parts, database: Database, item: MemoryItem, touched: Sequenc
 
 def _updates(parts: Parts, database: Database, category_ids: Sequence[str]) -> list[dict[str, Any]]:
     """Make the summaries of some categories anew, and show them."""
-    refresh(parts, database, category_ids)
+    for one in category_ids:
+        refresh(parts, database, one)
+    refresh_stale(parts, database)
     if not category_ids:
         return []
     return [category_dict(one) for one in database.memory_category_repo.page({"id__in": list(category_ids)})]

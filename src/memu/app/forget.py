@@ -10,7 +10,7 @@ from memu.scope import Scope
 
 def forget(parts: Parts, scope: Scope) -> dict[str, Any]:
     """Erase a scope; see `MemoryService.forget`."""
-    folder = scope.folder()
+    folder = parts.database.handle.folder(scope)
     files = len(parts.blobs.files(folder)) if parts.blobs else 0
     erased = forgetting.forget(parts.database.handle, scope)
     if parts.blobs:

@@ -10,7 +10,7 @@ from memu.database.fields import check_pair
 from memu.database.rows import check_text
 from memu.errors import ConfigError, InputError, InputTypeError, ScopeError
 from memu.scope import Scope
-from memu.settings import LLMConfig, LLMProfilesConfig, parse
+from memu.settings import LLMConfig, LLMProfilesConfig, environment_profiles, parse, with_key
 from memu.sources.load import refuse_path
 
 Options = Mapping[str, Any] | None
@@ -93,12 +93,14 @@ def one_of(first_name: str, first: Any, second_name: str, second: Any) -> Any:
 
 
 def read_profiles(one: LLMConfig | Options, many: LLMProfilesConfig | Options) -> dict[str, LLMConfig]:
-    """The configured language models by name; empty when none is."""
+    """The configured language models by name, from the settings or else the environment; empty when none is."""
     if one_of("llm_config", one, "llm_profiles", many) is None:
-        return {}
-    if one is not None:
-        return {"default": parse(LLMConfig, one, "llm_config")}
-    return dict(parse(LLMProfilesConfig, many, "llm_profiles").root)
+        found = environment_profiles()
+    elif one is not None:
+        found = {"default": parse(LLMConfig, one, "llm_config")}
+    else:
+        found = parse(LLMProfilesConfig, many, "llm_profiles").root
+    return {name: with_key(profile) for name, profile in found.items()}
 
 
 def read_content(content: Any, resource_url: str | PathLike[str] | None) -> tuple[str | None, list[Any] | None]:

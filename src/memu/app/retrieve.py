@@ -14,7 +14,7 @@ from memu.database.core import Database
 from memu.database.fields import FIELDS
 from memu.database.search import search
 from memu.database.vectors import Recorded, fits, mismatch
-from memu.recall.base import Hit, Query
+from memu.recall.base import Hit, Hits, Query
 from memu.scope import Scope
 from memu.settings import TierConfig
 
@@ -31,27 +31,24 @@ async def retrieve(
     min_score: float | None,
 ) -> dict[str, Any]:
     """Search the three tiers of a scope; see `MemoryService.retrieve`."""
-    vector, signals = await query_vector(parts, question)
+    vector, dense_off = await query_vector(parts, question)
     answer: dict[str, Any] = {
         "needs_retrieval": True,
         "original_query": question,
         "rewritten_query": question,
         "next_step_query": None,
     }
-    tiers = await parts.store(search_tiers, parts, scope, question, vector, where, top_k, min_score)
-    return {**answer, **tiers, "signals": signals}
+    tiers, found = await parts.store(search_tiers, parts, scope, question, vector, where, top_k, min_score)
+    return {**answer, **tiers, "signals": read_signals(found, dense_off, where)}
 
 
-async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32] | None, dict[str, Any]]:
-    """The question's embedding, and which signals will run: a part that does not is named with its reason."""
+async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32] | None, str | None]:
+    """The question's embedding, or None and the reason why the store cannot be searched by one."""
     held, vectors = await asyncio.gather(
         parts.store(parts.database.handle.embedder), parts.compute(parts.embedder.embed, [question])
     )
     reason = _why_not_dense(parts, held, vectors is not None)
-    signals: dict[str, Any] = {"dense": reason is None, "lexical": True, "rerank": False}
-    if reason:
-        signals["dense_off"] = reason
-    return (vectors[0] if vectors is not None and reason is None else None), signals
+    return (vectors[0] if vectors is not None and reason is None else None), reason
 
 
 def _why_not_dense(parts: Parts, held: Recorded | None, embedded: bool) -> str | None:
@@ -73,18 +70,47 @@ def search_tiers(
     where: Mapping[str, Any],
     top_k: int | None,
     min_score: float | None,
-) -> dict[str, Any]:
-    """The three tiers of an answer; a filter limits each tier that has its field."""
+) -> tuple[dict[str, Any], dict[str, Hits]]:
+    """The three tiers of an answer, and the hits of those that were searched.
+
+    A filter limits each tier that has its field.
+    """
     settings = parts.retrieve
     _check_fields(where)
     database = parts.database.bound(scope)
-    answer: dict[str, Any] = {}
+    answer: dict[str, Any] = {name: [] for name, _, _ in TIERS}
+    found: dict[str, Hits] = {}
     for name, table, option in TIERS:
         tier: TierConfig = getattr(settings, option)
-        query = Query(question, vector, None, top_k or tier.top_k or settings.top_k, min_score)
-        hits = search(database.handle, scope, table, query, _applicable(table, where)) if tier.enabled else []
-        answer[name] = _shown(database, table, hits)
-    return answer
+        if tier.enabled:
+            query = Query(question, vector, None, top_k or tier.top_k or settings.top_k, min_score)
+            found[name] = search(database.handle, scope, table, query, _applicable(table, where))
+            answer[name] = _shown(database, table, found[name])
+    return answer, found
+
+
+def read_signals(found: Mapping[str, Hits], dense_off: str | None, where: Mapping[str, Any]) -> dict[str, Any]:
+    """What an answer was found by: each signal, why one did not run, and what limits the answer.
+
+    Args:
+        found: the hits of each tier that was searched.
+        dense_off: why the question has no vector, if it has none.
+        where: the filters.
+    """
+    lexical, dense = (any(hits.signals[name] for hits in found.values()) for name in ("lexical", "dense"))
+    signals: dict[str, Any] = {"dense": dense, "lexical": lexical, "rerank": False}
+    empty = None if any(hits.size for hits in found.values()) else "nothing is remembered in what was searched"
+    if not dense:
+        bare = "no memory that was searched has a vector; `memu reembed` gives them theirs"
+        signals["dense_off"] = dense_off or empty or bare
+    if not lexical:
+        signals["lexical_off"] = empty or "the question holds no word to search for"
+    if "items" in found and (bare_items := found["items"].without_vector):
+        signals["items_without_vector"] = bare_items
+    tables = {name: table for name, table, _ in TIERS if name in found}
+    if unfiltered := {name: keys for name, table in tables.items() if (keys := sorted(_beside(table, where)))}:
+        signals["unfiltered"] = unfiltered
+    return signals
 
 
 def _check_fields(where: Mapping[str, Any]) -> None:
@@ -98,6 +124,11 @@ def _check_fields(where: Mapping[str, Any]) -> None:
 def _applicable(table: str, where: Mapping[str, Any]) -> dict[str, Any]:
     names = {field.name for field in FIELDS[table]}
     return {key: value for key, value in where.items() if key.partition("__")[0].partition(".")[0] in names}
+
+
+def _beside(table: str, where: Mapping[str, Any]) -> set[str]:
+    """The filters whose field a tier does not have."""
+    return set(where) - set(_applicable(table, where))
 
 
 def _shown(database: Database, table: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from memu.app import crud, forget, inputs, retrieve
 from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
 from memu.database.rows import check_memory_type, check_metadata, check_text
-from memu.errors import InputError, ModelError, NotFoundError
+from memu.errors import InputError, InputTypeError, ModelError, NotFoundError
 from memu.sources.load import load
 
 
@@ -80,7 +80,7 @@ class MemoryService(ServiceBase):
         self.parts.refuse_models("memorize")
         kept = check_metadata(metadata)
         text, messages = inputs.read_content(content, resource_url)
-        source = await self.parts.compute(
+        source = await self.parts.load(
             load,
             resource_url=resource_url,
             text=text,
@@ -146,8 +146,8 @@ class MemoryService(ServiceBase):
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """The embeddings of some texts; ModelError when there is no embedder."""
-        if isinstance(texts, str):
-            raise InputError("texts is a string: expected a list of strings.")
+        if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
+            raise InputTypeError(f"texts is a {type(texts).__name__}: expected a list of strings.")
         vectors = await self.parts.compute(self.parts.embedder.embed, [check_text("text", one) for one in texts])
         if vectors is None:
             raise ModelError("there is no embedder: no model weights were found, or embedding_config names none.")
@@ -166,25 +166,25 @@ class MemoryService(ServiceBase):
         """Items that meet a filter, oldest first: `{"items": […], "next_cursor": …}`; all of them without a `limit`."""
         scope, rest = self._where(where)
         limit = inputs.read_limit("limit", limit, None)
-        return await self._call(crud.list_items, scope, rest, limit, cursor, include_superseded)
+        return await self._read(crud.list_items, scope, rest, limit, cursor, include_superseded)
 
     async def list_memory_categories(
         self, where: Mapping[str, Any] | None = None, *, limit: int | None = None, cursor: str | None = None
     ) -> dict[str, Any]:
         """Categories with their summaries: `{"categories": […], "next_cursor": …}`."""
         scope, rest = self._where(where)
-        return await self._call(crud.list_categories, scope, rest, inputs.read_limit("limit", limit, None), cursor)
+        return await self._read(crud.list_categories, scope, rest, inputs.read_limit("limit", limit, None), cursor)
 
     async def list_resources(
         self, where: Mapping[str, Any] | None = None, *, limit: int | None = None, cursor: str | None = None
     ) -> dict[str, Any]:
         """What was memorized: `{"resources": […], "next_cursor": …}`."""
         scope, rest = self._where(where)
-        return await self._call(crud.list_resources, scope, rest, inputs.read_limit("limit", limit, None), cursor)
+        return await self._read(crud.list_resources, scope, rest, inputs.read_limit("limit", limit, None), cursor)
 
     async def get_memory_item(self, memory_id: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One item; NotFoundError when this scope does not hold it."""
-        return await self._call(crud.get_item, self._scope(user), check_text("memory_id", memory_id))
+        return await self._read(crud.get_item, self._scope(user), check_text("memory_id", memory_id))
 
     async def create_memory_item(
         self,
@@ -206,7 +206,7 @@ class MemoryService(ServiceBase):
         check_text("memory_content", memory_content)
         vector, filed = await self.parts.compute(crud.embed_content, self.parts, memory_content, memory_type)
         names = filed if memory_categories is None else memory_categories
-        return await self._call(
+        return await self._write(
             crud.create_item, scope, memory_type, memory_content, names, vector, metadata, propagate
         )
 
@@ -235,7 +235,7 @@ class MemoryService(ServiceBase):
             vector, _ = await self.parts.compute(
                 crud.embed_content, self.parts, memory_content, memory_type or "profile"
             )
-        return await self._call(
+        return await self._write(
             crud.update_item,
             scope,
             check_text("memory_id", memory_id),
@@ -251,11 +251,11 @@ class MemoryService(ServiceBase):
         self, *, memory_id: str, user: Mapping[str, Any] | None = None, propagate: bool = True
     ) -> dict[str, Any]:
         """Delete one memory with its history, and its words from the summaries of its categories."""
-        return await self._call(crud.delete_item, self._scope(user), check_text("memory_id", memory_id), propagate)
+        return await self._write(crud.delete_item, self._scope(user), check_text("memory_id", memory_id), propagate)
 
     async def delete_resource(self, resource: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Delete a resource, named by its id or URL, with every item that came from it, its text and its copy."""
-        return await self._call(crud.delete_resource, self._scope(user), check_text("resource", resource))
+        return await self._write(crud.delete_resource, self._scope(user), check_text("resource", resource))
 
     async def clear_memory(self, where: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Delete the items that meet a filter; with no filter but the scope, all items, categories and resources.
@@ -264,7 +264,7 @@ class MemoryService(ServiceBase):
             `deleted_categories`, `deleted_items` and `deleted_resources`. To erase a user for good, use `forget`.
         """
         scope, rest = self._where(where)
-        return await self._call(crud.clear, scope, rest)
+        return await self._write(crud.clear, scope, rest)
 
     async def forget(self, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Erase everything of one user and agent: rows, vectors, history, indexes, copies of files, the mirror.
@@ -273,7 +273,7 @@ class MemoryService(ServiceBase):
             `{"erased": {table: rows}, "files": n, "backups": […]}`; `backups` lists copies of the database that were
             made earlier, which still hold what they held.
         """
-        return await self._call(forget.forget, self._scope(user))
+        return await self._write(forget.forget, self._scope(user))
 
     async def get_resource_text(self, resource_id: str, *, user: Mapping[str, Any] | None = None) -> str:
         """The verbatim text of a resource; `source["start"]` and `["end"]` of its items are offsets into it."""

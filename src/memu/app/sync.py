@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import threading
 from collections.abc import Coroutine
 from functools import cache, wraps
@@ -63,3 +64,7 @@ def _loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     threading.Thread(target=loop.run_forever, name="memu-sync", daemon=True).start()
     return loop
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the parent's objects and none of its threads
+    os.register_at_fork(after_in_child=_loop.cache_clear)

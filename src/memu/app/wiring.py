@@ -39,6 +39,9 @@ Progress = Callable[[int, int], None]
 TOLD_AFTER = 256
 """Texts that are embedded between two calls of a progress callback."""
 
+LOADING_THREADS = 8
+"""How many sources are read at once."""
+
 
 class LocalEmbedder:
     """The embedder of a service: loaded when first needed, or absent, which is said loudly once."""
@@ -137,6 +140,25 @@ def compute_threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max(1, min(4, os.cpu_count() or 1)), thread_name_prefix="memu-compute")
 
 
+@cache
+def loading_threads() -> ThreadPoolExecutor:
+    """The threads on which sources are read: a slow download holds up nobody's embedding."""
+    return ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="memu-load")
+
+
+def _forget_threads() -> None:
+    for shared in (compute_threads, loading_threads, shared_embedder):
+        shared.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # a forked child has the parent's objects and none of its threads
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+async def _run(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(executor, call)
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """All that the steps of a service work with."""
@@ -154,12 +176,19 @@ class Parts:
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a computation off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(compute_threads(), partial(call, *args, **kwargs))
+        return await _run(compute_threads(), partial(call, *args, **kwargs))
+
+    async def load(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read a source off the event loop; it may come over a slow network."""
+        return await _run(loading_threads(), partial(call, *args, **kwargs))
 
     async def store(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run a database call off the event loop, on the store's own threads."""
-        executor = self.database.handle.executor
-        return await asyncio.get_running_loop().run_in_executor(executor, partial(call, *args, **kwargs))
+        """Run a database call that reads off the event loop, on the store's own threads."""
+        return await _run(self.database.handle.executor, partial(call, *args, **kwargs))
+
+    async def write(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a database call that writes on the store's one thread for it: who waits for a lock, waits alone."""
+        return await _run(self.database.handle.writer_executor, partial(call, *args, **kwargs))
 
     def category_views(self) -> list[CategoryView]:
         """The configured categories, with their vectors where there is an embedder."""
@@ -175,7 +204,8 @@ class Parts:
         if self.models:
             raise ConfigError(
                 f"{call}: a language model is configured ({', '.join(self.models)}), and this version has no "
-                "client for one yet: leave out llm_config and llm_profiles to use the offline path."
+                "client for one yet: leave out llm_config, llm_profiles and the MEMU_LLM_… variables to use the "
+                "offline path."
             )
 
 
@@ -189,21 +219,24 @@ def rule_parts(settings: MemorizeConfig) -> tuple[Extractor, Categorizer, Summar
 
 
 def check_embedder(held: Recorded | None, settings: EmbeddingConfig) -> str | None:
-    """Compare a store's embedder with the configured one; a warning when vectors cannot be searched.
+    """Compare a store's embedder with the configured one; a warning when nobody knows what the vectors are.
 
     Raises:
         EmbedderMismatch: the store's vectors come from another embedder, named in the message.
     """
     if held is None or settings.provider == "none":
         return None
+    unnamed = f"the store holds vectors of {held.dimension} dimensions from an unnamed model:"
     wanted = Recorded(IDENTITY.name, IDENTITY.dimension, IDENTITY.normalized)
-    if fits(held, wanted):
-        return None
     if held.known:
-        raise mismatch(held, wanted)
+        if not fits(held, wanted):
+            raise mismatch(held, wanted)
+        return None
+    if fits(held, wanted):
+        return f"{unnamed} they are taken for {wanted.name}'s; if they are not, `memu reembed` makes them anew."
     return (
-        f"the store holds vectors of {held.dimension} dimensions from an unnamed model: they cannot be compared with "
-        f"{wanted.name} ({wanted.dimension}); `memu reembed` makes them anew. Until then search is lexical."
+        f"{unnamed} they cannot be compared with {wanted.name} ({wanted.dimension}); `memu reembed` makes them anew. "
+        "Until then search is lexical."
     )
 
 

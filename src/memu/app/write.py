@@ -1,35 +1,30 @@
 """The one transaction of `memorize`: everything that a source gave, or nothing."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from memu.app.compare import Plan, compare
 from memu.app.wiring import Parts
+from memu.app.work import Work
 from memu.backends.base import Condition, Row, equals
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
-from memu.database.forgetting import copies_of
-from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items
+from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items, mark_stale
+from memu.database.sweeping import sweep_scope
 from memu.database.unit import ScopedWriter
+from memu.errors import MemuError
 from memu.extract.base import ExtractedItem
 from memu.scope import Scope
-from memu.sources.base import Source
+from memu.sources.base import Message, Source
 from memu.sources.hashing import digest
-
-if TYPE_CHECKING:
-    from memu.app.memorize import Work
-
 
 logger = logging.getLogger("memu.app")
 
 _EXTRAS = ("heading", "note", "around")
-
-ORPHAN_SECONDS = 3600
-"""A copy of this age that no resource names belongs to no call that is still running."""
 
 
 @dataclass(slots=True)
@@ -43,217 +38,254 @@ class Written:
 
 
 def write(
-    parts: Parts, scope: Scope, source: Source, plan: Plan, work: "Work", metadata: Mapping[str, Any]
+    parts: Parts, scope: Scope, source: Source, plan: Plan, work: Work, metadata: Mapping[str, Any]
 ) -> Written | None:
     """Write a source and its items in one transaction; None when the plan no longer holds and nothing was written."""
+    store = parts.database.handle
     copy = _keep_copy(parts, scope, source)
     try:
-        with parts.database.handle.writer(
-            scope, parts.embedder.recorded if work.vectors is not None else None
-        ) as writer:
+        with store.writer(scope, parts.embedder.recorded if work.vectors is not None else None) as writer:
             now = compare(writer, source)
-            written = _write_rows(parts, writer, source, now, work, metadata, copy) if plan.still(now) else None
+            writing = Writing(parts, writer, source, now, work, metadata, copy)
+            written = writing.run() if plan.still(now) else None
     except BaseException:
         _drop_copy(parts, scope, copy)
         raise
     if written is None:
         _drop_copy(parts, scope, copy)
-    elif writer.warning:
-        written.warnings.append(writer.warning)
-    _sweep(parts, scope)
+        return None
+    warnings = [writer.warning] if writer.warning else []
+    afterwards(warnings, lambda: _drop_copy(parts, scope, _former_copy(plan, copy)))
+    afterwards(warnings, lambda: sweep_scope(store, parts.blobs, scope) if parts.blobs else None)
+    written.warnings += warnings
     return written
+
+
+def afterwards(warnings: list[str], step: Callable[[], Any]) -> None:
+    """Run a step that follows a commit: what was kept is kept, so its failure is a warning."""
+    try:
+        step()
+    except (MemuError, OSError) as error:
+        logger.warning("after the commit: %s", error)
+        warnings.append(f"the memories are kept, but afterwards: {error}")
 
 
 def _keep_copy(parts: Parts, scope: Scope, source: Source) -> Path | None:
     if parts.blobs is None or source.data is None:
         return None
-    return parts.blobs.put(scope.folder(), digest(source.hashes[-1], str(len(source.data))), source.suffix, source.data)
+    name = digest(source.hashes[-1], str(len(source.data)))
+    return parts.blobs.put(parts.database.handle.folder(scope), name, source.suffix, source.data)
 
 
-def _sweep(parts: Parts, scope: Scope) -> None:
-    """Once for each scope and process: remove copies that a killed call left behind and no resource names."""
-    store = parts.database.handle
-    if parts.blobs is None or scope in store.swept:
-        return
-    store.swept.add(scope)
-    named = {Path(path) for path in copies_of(store, scope)}
-    if removed := parts.blobs.sweep(scope.folder(), named, ORPHAN_SECONDS):
-        logger.info("removed %d copies that no resource names", len(removed))
+def _former_copy(plan: Plan, copy: Path | None) -> Path | None:
+    """The copy of a resource that went on and now has another."""
+    if plan.status != "extended" or plan.resource is None or not plan.resource["local_path"]:
+        return None
+    former = Path(plan.resource["local_path"])
+    return former if copy is not None and former != copy else None
 
 
 def _drop_copy(parts: Parts, scope: Scope, copy: Path | None) -> None:
-    """Remove a copy that no resource came to name."""
+    """Remove a copy that no resource names."""
     if copy is None or parts.blobs is None:
         return
-    with suppress(Exception), parts.database.handle.reader(scope) as reader:
+    with suppress(MemuError, OSError), parts.database.handle.reader(scope) as reader:
         if not reader.count(RESOURCES, equals(local_path=str(copy))):
             parts.blobs.remove(copy)
 
 
-def _write_rows(
-    parts: Parts,
-    writer: ScopedWriter,
-    source: Source,
-    plan: Plan,
-    work: "Work",
-    metadata: Mapping[str, Any],
-    copy: Path | None,
-) -> Written:
-    resource = _write_resource(parts, writer, source, plan, work, metadata, copy)
-    wanted = [
-        Wanted(one.name, one.description, work.category_vectors.get(one.name))
-        for one in parts.memorize.memory_categories
-    ]
-    categories = ensure_categories(writer, parts.database.handle, wanted)
-    kept = _carry_over(parts, writer, source, plan, resource["id"], work.items) if plan.status == "replaced" else set()
-    rows, links = _item_rows(parts, resource["id"], work, metadata, kept, categories)
-    writer.put(ITEMS, rows)
-    link_items(writer, parts.database.handle, links)
-    written = Written(replace(plan, resource=resource), [row["id"] for row in rows])
-    written.stale = _write_summaries(parts, writer, work, categories)
-    return written
+@dataclass(slots=True)
+class Writing:
+    """One source on its way into one transaction."""
+
+    parts: Parts
+    writer: ScopedWriter
+    source: Source
+    plan: Plan
+    work: Work
+    metadata: Mapping[str, Any]
+    copy: Path | None
+
+    def run(self) -> Written:
+        """Write resource, text, items, links and summaries."""
+        store = self.parts.database.handle
+        resource, shift = self._continue() if self.plan.status == "extended" else (self._begin(), 0)
+        vectors = self.work.category_vectors
+        wanted = [Wanted(one.name, one.description, vectors.get(one.name)) for one in self._configured]
+        categories = ensure_categories(self.writer, store, wanted)
+        if self.plan.status == "replaced":
+            self._carry_over(resource["id"])
+        rows, links = self._item_rows(resource["id"], shift, categories)
+        self.writer.put(ITEMS, rows)
+        link_items(self.writer, store, links)
+        written = Written(replace(self.plan, resource=resource), [row["id"] for row in rows])
+        written.stale = self._write_summaries(categories)
+        return written
+
+    @property
+    def _configured(self) -> Sequence[Any]:
+        return self.parts.memorize.memory_categories
+
+    def _begin(self) -> Row:
+        """A new resource, or a new version of one."""
+        now = self.parts.database.handle.now()
+        row: Row = {
+            "id": str(uuid4()),
+            "url": self.plan.url,
+            "url_hash": digest(self.plan.url),
+            "version": self.plan.version,
+            "modality": self.source.modality,
+            "local_path": self._local_path,
+            "caption": self.work.caption,
+            "embedding": self.work.caption_vector,
+            "content_hash": self.source.hashes[-1],
+            "superseded_by": None,
+            "metadata": dict(self.metadata),
+            "extra": {} if self.source.url else {"nameless": True},
+            "created_at": now,
+            "updated_at": now,
+        }
+        messages = _message_rows(self.source, self.source.messages, 0)
+        self.writer.put(RESOURCES, [row])
+        self.writer.put(TEXTS, [{"id": row["id"], "text": self.source.text, "messages": messages}])
+        if self.plan.status == "replaced" and self.plan.resource:
+            former = equals(id=self.plan.resource["id"])
+            self.writer.update(RESOURCES, {"superseded_by": row["id"], "updated_at": now}, former)
+        return row
+
+    @property
+    def _local_path(self) -> str:
+        return str(self.copy or self.source.origin or "")
+
+    def _continue(self) -> tuple[Row, int]:
+        """The resource goes on: its text keeps every character that items point at, and the new part follows it.
+
+        Returns its row, and by how much the new messages stand further on than in the source.
+        """
+        held = self.plan.resource or {}
+        kept = self.writer.find(TEXTS, equals(id=held["id"]))[0]
+        known_end = self.source.messages[self.plan.first - 1].end
+        start = kept["messages"][-1]["end"]
+        shift = start - known_end
+        fresh = _message_rows(self.source, self.source.messages[self.plan.first :], shift)
+        text = kept["text"][:start] + self.source.text[known_end:]
+        values: Row = {"content_hash": self.source.hashes[-1], "updated_at": self.parts.database.handle.now()}
+        if self._local_path:
+            values["local_path"] = self._local_path
+        if self.source.url:
+            values |= {"url": self.plan.url, "url_hash": digest(self.plan.url), "extra": _named(held["extra"])}
+        self.writer.update(RESOURCES, values, equals(id=held["id"]))
+        self.writer.update(TEXTS, {"text": text, "messages": [*kept["messages"], *fresh]}, equals(id=held["id"]))
+        return {**held, **values}, shift
+
+    def _carry_over(self, resource_id: str) -> None:
+        """Items whose messages are all still there move to the new version; the others are superseded, with history."""
+        former = self.plan.resource or {}
+        places = self._places(former["id"])
+        gone = []
+        for row in self.writer.find(ITEMS, equals(resource_id=former["id"], valid_to=None)):
+            moved = _moved(row, places, self.source)
+            if moved is None:
+                gone.append(row)
+            else:
+                self.writer.update(ITEMS, {"resource_id": resource_id, **moved}, equals(id=row["id"]))
+        if gone:
+            store, now = self.parts.database.handle, self.parts.database.handle.now()
+            ids = tuple(row["id"] for row in gone)
+            keep_history(self.writer, store, "supersede", gone)
+            mark_stale(self.writer, ids)
+            self.writer.update(ITEMS, {"valid_to": now, "updated_at": now}, [Condition("id", "in", ids)])
+
+    def _places(self, former_id: str) -> dict[str, tuple[int, Message]]:
+        """For each message of the former version that the new one still has: where it began, and what it is now."""
+        kept = self.writer.find(TEXTS, equals(id=former_id), columns=("messages",))[0]
+        waiting: dict[str, list[Message]] = {}
+        for message, value in zip(self.source.messages, self.source.message_hashes, strict=True):
+            waiting.setdefault(value, []).append(message)
+        places: dict[str, tuple[int, Message]] = {}
+        for message in kept["messages"]:
+            if found := waiting.get(message["hash"]):
+                places[message["id"]] = (message["start"], found.pop(0))
+        return places
+
+    def _item_rows(
+        self, resource_id: str, shift: int, categories: Mapping[str, Row]
+    ) -> tuple[list[Row], list[tuple[str, str]]]:
+        """The rows of the new items, and their links as (item id, category id)."""
+        rows: list[Row] = []
+        links: list[tuple[str, str]] = []
+        times = self.parts.database.handle.times(len(self.work.items))
+        for position, item in enumerate(self.work.items):
+            vector = None if self.work.vectors is None else self.work.vectors[position]
+            own = {"id": self.work.ids[position], "resource_id": resource_id, "embedding": vector}
+            at = {"created_at": times[position], "updated_at": times[position], "metadata": dict(self.metadata)}
+            rows.append({**item_defaults(), **_item_row(item, shift), **own, **at})
+            filed = (name for name in self.work.filed[position] if name in categories)
+            links += [(self.work.ids[position], categories[name]["id"]) for name in filed]
+        return rows, links
+
+    def _write_summaries(self, categories: Mapping[str, Row]) -> list[str]:
+        """Write the summaries that were worked out; a category that changed meanwhile is marked stale instead."""
+        stale: list[str] = []
+        now = self.parts.database.handle.now()
+        for name, planned in self.work.summaries.items():
+            row = categories[name]
+            unchanged = row["summary"] is None if planned.seen is None else row["seq"] == planned.seen
+            extra = {**row["extra"], "sentences": planned.sentences}
+            values: Row = {"summary": planned.summary, "extra": extra, "stale": False}
+            if not unchanged or self.plan.status == "replaced":
+                stale.append(name)
+                values = {"stale": True}
+            self.writer.update(CATEGORIES, {**values, "updated_at": now}, equals(id=row["id"]))
+        return stale
 
 
-def _write_resource(
-    parts: Parts,
-    writer: ScopedWriter,
-    source: Source,
-    plan: Plan,
-    work: "Work",
-    metadata: Mapping[str, Any],
-    copy: Path | None,
-) -> Row:
-    """The resource's row and text: a new row, a new version, or the row that goes on."""
-    now = parts.database.handle.now()
-    state: Row = {"content_hash": source.hashes[-1], "updated_at": now}
-    if copy or source.origin:
-        state["local_path"] = str(copy or source.origin)
-    text = {"text": source.text, "messages": _message_rows(source)}
-    if plan.status == "extended" and plan.resource:
-        writer.update(RESOURCES, state, equals(id=plan.resource["id"]))
-        writer.update(TEXTS, text, equals(id=plan.resource["id"]))
-        return {**plan.resource, **state}
-    row: Row = {
-        "id": str(uuid4()),
-        "url": plan.url,
-        "url_hash": digest(plan.url),
-        "version": plan.resource["version"] + 1 if plan.resource else 1,
-        "modality": source.modality,
-        "local_path": "",
-        "caption": work.caption,
-        "embedding": work.caption_vector,
-        "superseded_by": None,
-        "metadata": dict(metadata),
-        "extra": {} if source.url else {"nameless": True},
-        "created_at": now,
-        **state,
-    }
-    writer.put(RESOURCES, [row])
-    writer.put(TEXTS, [{"id": row["id"], **text}])
-    if plan.status == "replaced" and plan.resource:
-        writer.update(RESOURCES, {"superseded_by": row["id"], "updated_at": now}, equals(id=plan.resource["id"]))
-    return row
+def _named(extra: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in extra.items() if name != "nameless"}
 
 
-def _message_rows(source: Source) -> list[dict[str, Any]]:
+def _message_rows(source: Source, messages: Sequence[Message], shift: int) -> list[dict[str, Any]]:
+    hashes = dict(zip(source.messages, source.message_hashes, strict=True))
     return [
         {
             "id": message.id,
-            "start": message.start,
-            "end": message.end,
+            "start": message.start + shift,
+            "end": message.end + shift,
             "speaker": message.speaker,
             "role": message.role,
             "at": message.at.isoformat() if message.at else None,
             "heading": message.heading,
-            "hash": value,
+            "hash": hashes[message],
         }
-        for message, value in zip(source.messages, source.message_hashes, strict=True)
+        for message in messages
     ]
 
 
-def item_hash(item: ExtractedItem) -> str:
-    """The identity of an item within its source: who said what, when."""
+def _moved(row: Row, places: Mapping[str, tuple[int, Message]], source: Source) -> Row | None:
+    """Where a carried-over item stands in the new text; None when not all of its messages are there."""
+    if not row["message_ids"] or any(one not in places for one in row["message_ids"]):
+        return None
+    new_ids = [places[one][1].id for one in row["message_ids"]]
+    began, message = places[row["message_ids"][0]]
+    last = places[row["message_ids"][-1]][1]
+    start, end = message.start + row["source_start"] - began, 0
+    end = start + row["source_end"] - row["source_start"]
+    if source.text[start:end] != row["summary"] and not row["extra"].get("note"):
+        start, end = message.start, last.end  # white space inside the message changed: the whole of it is the source
+    return {"message_ids": new_ids, "source_start": start, "source_end": min(end, last.end)}
+
+
+def _item_row(item: ExtractedItem, shift: int) -> Row:
     said = item.said_at.isoformat() if item.said_at else ""
-    return digest(item.speaker or "", said, item.heading or "", item.summary)
-
-
-def _carry_over(
-    parts: Parts, writer: ScopedWriter, source: Source, plan: Plan, resource_id: str, items: Sequence[ExtractedItem]
-) -> set[int]:
-    """Items that the new version still says move to it and keep their ids; the others are superseded, with history.
-
-    Returns the positions of the items that are carried over and need no new row.
-    """
-    if plan.resource is None:
-        return set()
-    old = writer.find(ITEMS, equals(resource_id=plan.resource["id"], valid_to=None))
-    waiting: dict[str, list[Row]] = {}
-    for row in old:
-        waiting.setdefault(row["content_hash"] or "", []).append(row)
-    kept: set[int] = set()
-    for position, item in enumerate(items):
-        if rows := waiting.get(item_hash(item)):
-            row = rows.pop(0)
-            place = {"message_ids": list(item.message_ids), "source_start": item.start, "source_end": item.end}
-            writer.update(ITEMS, {"resource_id": resource_id, **place}, equals(id=row["id"]))
-            kept.add(position)
-    gone = [row for rows in waiting.values() for row in rows]
-    if gone:
-        store, now = parts.database.handle, parts.database.handle.now()
-        keep_history(writer, store, "supersede", gone)
-        ids = tuple(row["id"] for row in gone)
-        writer.update(ITEMS, {"valid_to": now, "updated_at": now}, [Condition("id", "in", ids)])
-    return kept
-
-
-def _item_rows(
-    parts: Parts,
-    resource_id: str,
-    work: "Work",
-    metadata: Mapping[str, Any],
-    kept: set[int],
-    categories: Mapping[str, Row],
-) -> tuple[list[Row], list[tuple[str, str]]]:
-    rows: list[Row] = []
-    links: list[tuple[str, str]] = []
-    times = parts.database.handle.times(len(work.items))
-    for position, item in enumerate(work.items):
-        if position in kept:
-            continue
-        row = {
-            **item_defaults(),
-            "id": work.ids[position],
-            "resource_id": resource_id,
-            "memory_type": item.memory_type,
-            "summary": item.summary,
-            "embedding": None if work.vectors is None else work.vectors[position],
-            "speaker": item.speaker,
-            "said_at": item.said_at,
-            "happened_at": item.happened_at,
-            "message_ids": list(item.message_ids),
-            "source_start": item.start,
-            "source_end": item.end,
-            "content_hash": item_hash(item),
-            "metadata": dict(metadata),
-            "extra": {name: value for name in _EXTRAS if (value := getattr(item, name))},
-            "created_at": times[position],
-            "updated_at": times[position],
-        }
-        rows.append(row)
-        links += [(row["id"], categories[name]["id"]) for name in work.filed[position] if name in categories]
-    return rows, links
-
-
-def _write_summaries(parts: Parts, writer: ScopedWriter, work: "Work", categories: Mapping[str, Row]) -> list[str]:
-    """Write the summaries that were worked out; a category that changed meanwhile is marked stale instead."""
-    stale: list[str] = []
-    now = parts.database.handle.now()
-    for name, planned in work.summaries.items():
-        row = categories[name]
-        unchanged = row["summary"] is None if planned.seen is None else row["updated_at"] == planned.seen
-        values = {"summary": planned.summary, "extra": {**row["extra"], "sentences": planned.sentences}, "stale": False}
-        if not unchanged:
-            stale.append(name)
-            values = {"stale": True}
-        writer.update(CATEGORIES, {**values, "updated_at": now}, equals(id=row["id"]))
-    return stale
+    return {
+        "memory_type": item.memory_type,
+        "summary": item.summary,
+        "speaker": item.speaker,
+        "said_at": item.said_at,
+        "happened_at": item.happened_at,
+        "message_ids": list(item.message_ids),
+        "source_start": item.start + shift,
+        "source_end": item.end + shift,
+        "content_hash": digest(item.speaker or "", said, item.heading or "", item.summary),
+        "extra": {name: value for name in _EXTRAS if (value := getattr(item, name))},
+    }

@@ -35,7 +35,7 @@ def parse_dsn(dsn: str, *, expected: str) -> URL:
     """
     try:
         url = make_url(dsn)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter, with a piece of the DSN in it, for a port that is no number
         raise errors.ConfigError(
             f"the dsn is not a database URL: expected {expected}://…, such as sqlite:///memu.db (not shown: it may "
             "hold a password)."

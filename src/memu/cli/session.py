@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from memu.errors import ConfigError, StorageUnavailable
-from memu.scope import CORE_FIELDS, DEFAULT, Scope
+from memu.scope import CORE_FIELDS, Scope
 
 if TYPE_CHECKING:
     from memu.app import MemoryService
@@ -34,12 +34,13 @@ class Session:
     @property
     def scope(self) -> Scope:
         """Whose memory is meant."""
-        return Scope.of({"user_id": self.user or DEFAULT, "agent_id": self.agent or DEFAULT})
+        named = {"user_id": self.user, "agent_id": self.agent}
+        return Scope.of({name: value for name, value in named.items() if value is not None})
 
     @property
     def named_owner(self) -> dict[str, str] | None:
         """The owner, when the user named one."""
-        return self.scope.as_dict() if self.user or self.agent else None
+        return None if self.user is None and self.agent is None else self.scope.as_dict()
 
     @property
     def path(self) -> Path | None:
@@ -89,9 +90,10 @@ class Session:
             self.require_store()
         from memu.app import MemoryService
 
+        owner = self.scope.as_dict()
         return MemoryService(
-            user_id=self.user or DEFAULT,
-            agent_id=self.agent or DEFAULT,
+            user_id=owner["user_id"],
+            agent_id=owner["agent_id"],
             database_config=self.config(),
             blob_config={"resources_dir": self.folder / "resources"},
         )

@@ -245,7 +245,7 @@ def _check_text(scope: Scope, row: Row) -> Iterator[Finding]:
     for message in row["messages"]:
         at = datetime.fromisoformat(message["at"]) if message.get("at") else None
         words = row["text"][message["start"] : message["end"]]
-        if message_hash(message.get("speaker"), at, words) != message["hash"]:
+        if message_hash(message.get("speaker"), at, words, message.get("heading")) != message["hash"]:
             what = f"the message {message['id']!r} of resource {row['id']} of {scope} is not as it was memorized"
             yield Finding("error", what, RESTORE)
 

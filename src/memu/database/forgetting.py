@@ -1,7 +1,6 @@
 """Forgetting a scope: rows, vectors, history, indexes, mirror; then nothing of it is left in the store's files."""
 
-from memu.backends.base import Condition
-from memu.backends.schema import META, RESOURCES
+from memu.backends.schema import META
 from memu.database.store import Store
 from memu.scope import Scope
 
@@ -21,10 +20,3 @@ def forget(store: Store, scope: Scope) -> dict[str, int]:
     if store.mirror:
         store.mirror.flush(store.records, always=True)
     return {name: count for name, count in erased.items() if count}
-
-
-def copies_of(store: Store, scope: Scope) -> list[str]:
-    """The local copies of files that the scope's resources name."""
-    with store.reader(scope) as reader:
-        rows = reader.find(RESOURCES, [Condition("local_path", "ne", "")], columns=("local_path",))
-    return [row["local_path"] for row in rows]

@@ -1,6 +1,7 @@
 """Memories as a file of JSON Lines: all of one owner, or of all, taken out of a store and put into any other."""
 
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.upgrades import MIGRATIONS
 from memu.database.vectors import Recorded, fits, mismatch, recorded
-from memu.errors import InputError, IntegrityError, ScopeError, SourceInvalid, SourceNotFound
+from memu.errors import InputError, IntegrityError, ScopeError, SourceInvalid, SourceNotFound, StorageReadOnly
 from memu.scope import Scope
 
 if TYPE_CHECKING:
@@ -71,7 +72,12 @@ def export_memory(database: "Database", file: IO[bytes], *, progress: Progress |
 
 def export_file(database: "Database", path: Path, *, progress: Progress | None = None) -> dict[str, int]:
     """Export into a file, which appears whole or not at all; see `export_memory`."""
-    path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageReadOnly(
+            f"the folder {path.parent} cannot be made ({error.strerror}): nothing was exported."
+        ) from None
     with replacing(path) as file:
         return export_memory(database, file, progress=progress)
 
@@ -212,13 +218,17 @@ def _write(
     done.present[table] += len(rows) - len(fresh)
 
 
+COPY_NAME = re.compile("[0-9a-f]{64}")
+"""What the local copy of a file is called: the hash of its content."""
+
+
 def _given_to(owner: Scope, line: Line) -> Row:
     """A row as it is to stand under its owner: what names the one it came from is left behind."""
     if line.scope == owner:
         return line.row
     if line.table == HISTORY:
         return {**line.row, "before": {**line.row["before"], **owner.as_dict()}}
-    if line.table == RESOURCES and PurePath(line.row["local_path"]).parent.name == line.scope.folder():
+    if line.table == RESOURCES and COPY_NAME.fullmatch(PurePath(line.row["local_path"]).stem):
         return {**line.row, "local_path": ""}
     return line.row
 

@@ -15,10 +15,12 @@ from memu.database.rows import (
     check_text,
     delete_items,
     ensure_categories,
+    file_under,
     item_defaults,
     keep_history,
     known_resource,
     link_items,
+    mark_stale,
     touch_items,
 )
 from memu.database.unit import ScopedWriter
@@ -123,10 +125,10 @@ class MemoryItemRepo(Repository[MemoryItem]):
         resource_id: str | None = None,
         user_data: Mapping[str, Any] | None = None,
         embedder: Recorded | None = None,
-        categories: Sequence[str] = (),
+        filed_in: Sequence[Wanted] = (),
         **further: Any,
     ) -> MemoryItem:
-        """Store one item; `categories` are ids that it is filed under.
+        """Store one item, filed in categories that are made when they are missing; all in one transaction.
 
         A `resource_id` that the scope does not hold is stored as None, kept as `extra["origin_resource_id"]`, logged.
 
@@ -140,7 +142,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
         with self.store.writer(scope, claimed(vector, embedder)) as writer:
             row.update(known_resource(writer, resource_id, row["extra"]))
             writer.put(ITEMS, [row])
-            link_items(writer, self.store, [(row["id"], category) for category in categories])
+            file_under(writer, self.store, row["id"], filed_in)
         return self._record({**scope.as_dict(), **{name: row[name] for name in self._columns if name in row}})
 
     def update_item(
@@ -152,10 +154,13 @@ class MemoryItemRepo(Repository[MemoryItem]):
         embedding: Sequence[float] | None = None,
         extra: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
+        filed_in: Sequence[Wanted] | None = None,
         embedder: Recorded | None = None,
         user_data: Mapping[str, Any] | None = None,
     ) -> MemoryItem:
         """Change an item; what it was is kept in its history. `extra` and `metadata` are merged into what is there.
+
+        `filed_in` replaces the categories that it is filed in; None leaves them.
 
         Raises:
             NotFoundError: the scope holds no such item.
@@ -177,6 +182,10 @@ class MemoryItemRepo(Repository[MemoryItem]):
             if metadata:
                 values["metadata"] = {**before["metadata"], **metadata}
             keep_history(writer, self.store, "update", [before])
+            mark_stale(writer, [item_id])
+            if filed_in is not None:
+                writer.delete(LINKS, equals(item_id=item_id))
+                file_under(writer, self.store, item_id, filed_in)
             writer.update(ITEMS, {**values, "updated_at": self.store.now()}, equals(id=item_id))
             row = writer.get(ITEMS, equals(id=item_id), self._columns)
         return self._record(row or before)

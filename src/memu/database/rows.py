@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from memu.backends.base import Condition, Row, Where, equals
+from memu.backends.base import Condition, Row, RowsOf, Where, equals
 from memu.backends.filters import unreachable
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES
 from memu.database.store import Store
@@ -22,6 +22,9 @@ from memu.models import MEMORY_TYPES
 Vector = Sequence[float] | NDArray[np.float32]
 
 logger = logging.getLogger("memu.database")
+
+DEEPEST = 100
+"""How many levels of lists and objects metadata may have; some servers take no more."""
 
 
 def check_text(name: str, value: Any, *, longest: int | None = None) -> str:
@@ -71,8 +74,10 @@ def check_metadata(value: Any) -> dict[str, Any]:
     return kept
 
 
-def _check_storable(value: Any) -> None:
+def _check_storable(value: Any, depth: int = 1) -> None:
     """Refuse what JSON or a server would drop or change without a word."""
+    if depth > DEEPEST:
+        raise InputError(f"metadata is nested over {DEEPEST} deep, or holds itself: expected a plain JSON object.")
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(f"metadata holds {value}: JSON has no such number; leave it out.")
     if isinstance(value, str) and "\x00" in value:
@@ -81,7 +86,7 @@ def _check_storable(value: Any) -> None:
         [*value, *value.values()] if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
     )
     for one in inner:
-        _check_storable(one)
+        _check_storable(one, depth + 1)
 
 
 def item_defaults() -> dict[str, Any]:
@@ -131,11 +136,18 @@ def touch_items(writer: ScopedWriter, ids: Iterable[str]) -> None:
         writer.update(ITEMS, {}, [Condition("id", "in", unique)])
 
 
+def mark_stale(writer: ScopedWriter, item_ids: Sequence[str]) -> None:
+    """Mark the categories of items whose words change or go, so that their summaries are made anew."""
+    linked = RowsOf(LINKS, "category_id", (Condition("item_id", "in", tuple(item_ids)),))
+    writer.update(CATEGORIES, {"stale": True}, [Condition("id", "in_rows", linked)])
+
+
 def delete_items(writer: ScopedWriter, where: Where) -> list[str]:
     """Delete items with their links and their history; returns the ids of the items."""
     ids = tuple(row["id"] for row in writer.find(ITEMS, where, columns=("id",)))
     if not ids:
         return []
+    mark_stale(writer, ids)
     named = [Condition("item_id", "in", ids)]
     writer.delete(LINKS, named)
     writer.delete(HISTORY, named)
@@ -179,6 +191,14 @@ def ensure_categories(writer: ScopedWriter, store: Store, wanted: Sequence[Wante
     for one in bare:
         writer.update(CATEGORIES, {"embedding": one.vector, "updated_at": store.now()}, equals(name=one.name))
     return {row["name"]: row for row in writer.find(CATEGORIES, by_name)}
+
+
+def file_under(writer: ScopedWriter, store: Store, item_id: str, wanted: Sequence[Wanted]) -> None:
+    """File one item in categories, which are made when they are missing."""
+    if wanted:
+        rows = ensure_categories(writer, store, wanted)
+        link_items(writer, store, [(item_id, rows[one.name]["id"]) for one in wanted])
+        mark_stale(writer, [item_id])
 
 
 def keep_history(writer: ScopedWriter, store: Store, event: str, rows: Sequence[Row]) -> None:

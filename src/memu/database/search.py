@@ -15,7 +15,7 @@ from memu.database.unit import ScopedReader
 from memu.database.vectors import checked, mismatch, unknown
 from memu.errors import VectorError
 from memu.extract.base import index_text
-from memu.recall.base import Delta, Entry, Hit, Query
+from memu.recall.base import Delta, Entry, Hits, Query
 from memu.recall.index import ScopeIndex
 from memu.scope import Scope
 
@@ -31,7 +31,7 @@ def search(
     where: Mapping[str, Any] | None = None,
     *,
     further: Sequence[Condition] = (),
-) -> list[Hit]:
+) -> Hits:
     """The best records of one table for a query, filtered before the cut; `further` conditions are on index fields.
 
     Raises:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -20,11 +21,12 @@ from memu.models import utc_now
 from memu.recall.cache import IndexCache
 from memu.recall.index import ScopeIndex
 from memu.scope import Scope
+from memu.sources.hashing import digest
 
 logger = logging.getLogger("memu.database")
 
 THREADS = 4
-"""Threads on which services cross from the event loop to one store."""
+"""Threads on which the reading calls of services cross from the event loop to one store; writing ones have one more."""
 
 
 class Store:
@@ -44,7 +46,7 @@ class Store:
         self.swept: set[Scope] = set()
         self._lock = threading.Lock()
         self._clock = utc_now()
-        self._executor: ThreadPoolExecutor | None = None
+        self._executors: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
 
     @property
@@ -55,11 +57,19 @@ class Store:
     @property
     def executor(self) -> ThreadPoolExecutor:
         """The threads on which blocking calls run; started when first needed."""
+        return self._threads("memu-store", THREADS)
+
+    @property
+    def writer_executor(self) -> ThreadPoolExecutor:
+        """The one thread on which writing calls wait for each other and for other processes, in no reader's way."""
+        return self._threads("memu-writer", 1)
+
+    def _threads(self, name: str, count: int) -> ThreadPoolExecutor:
         with self._lock:
             self._check_open()
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="memu-store")
-            return self._executor
+            if name not in self._executors:
+                self._executors[name] = ThreadPoolExecutor(count, thread_name_prefix=name)
+            return self._executors[name]
 
     def now(self) -> datetime:
         """The present time, later than at any call before: rows made in turn are listed in turn."""
@@ -95,9 +105,24 @@ class Store:
         warning = self.records.settle()
         if warning:
             logger.warning("%s", warning)
-        if self.mirror:
-            self.mirror.wrote(self.records)
+        try:
+            if self.mirror:
+                self.mirror.wrote(self.records)
+        except (MemuError, OSError) as error:
+            warning = f"{error} The memories themselves are kept."
+            logger.warning("%s", warning)
         return warning
+
+    @cached_property
+    def store_id(self) -> str:
+        """The store's own id; "" for a store that was never opened for writing."""
+        with self.records.reader() as transaction:
+            row = transaction.get(META, equals(name="store_id"))
+        return str(row["value"]) if row else ""
+
+    def folder(self, scope: Scope) -> str:
+        """The name of the folder of a scope's files: no two scopes, and no two stores, share one."""
+        return digest(self.store_id, *(f"{name}={value}" for name, value in scope.items))[:32]
 
     def embedder(self) -> Recorded | None:
         """The embedder recorded for the store's vectors."""
@@ -132,8 +157,8 @@ class Store:
             if self._closed:
                 return
             self._closed = True
-            executor, self._executor = self._executor, None
-        if executor:
+            executors, self._executors = self._executors, {}
+        for executor in executors.values():
             executor.shutdown(wait=True)
         try:
             if self.mirror:

@@ -1,7 +1,8 @@
 """Which of the memory types a sentence belongs to: profile, event, knowledge or behavior.
 
-Each type gathers points from the forms that speak for it; how many was set on labelled text. The rules are English. A sentence in another language is
-knowledge in a document and when an assistant says it; of a person it is an event when it names a date, else profile.
+Each type gathers points from the forms that speak for it; how many was set on labelled text. The rules are English. A
+sentence in another language is knowledge in a document and when an assistant says it; of a person it is an event when
+it names a date, else profile.
 """
 
 from collections.abc import Sequence

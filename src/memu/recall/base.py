@@ -72,11 +72,19 @@ class Signals(TypedDict):
 
 
 class Hits(list[Hit]):
-    """The hits of one search, best first, equal scores by id; `signals` says what ranked them."""
+    """The hits of one search, best first, equal scores by id.
 
-    def __init__(self, hits: Iterable[Hit], signals: Signals) -> None:
+    Attributes:
+        signals: what ranked them.
+        size: how many entries there are.
+        without_vector: how many of them have no vector.
+    """
+
+    def __init__(self, hits: Iterable[Hit], signals: Signals, *, size: int = 0, without_vector: int = 0) -> None:
         super().__init__(hits)
         self.signals = signals
+        self.size = size
+        self.without_vector = without_vector
 
 
 @dataclass(slots=True)

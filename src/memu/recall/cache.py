@@ -60,6 +60,11 @@ class IndexCache:
         self._nbytes = 0
         self._current = self._refreshed = self._loaded = self._evicted = 0
 
+    def allow(self, budget_bytes: int) -> None:
+        """Raise the budget to at least so much: of several who share a cache, the most generous counts."""
+        with self._lock:
+            self.budget_bytes = max(self.budget_bytes, budget_bytes)
+
     def get(self, key: Hashable, refresh: Refresh) -> ScopeIndex:
         """The index of a scope, up to date.
 

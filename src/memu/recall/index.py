@@ -91,7 +91,8 @@ class ScopeIndex:
             ranking = (fuse if query.context else alone)(evidence, table.weights)
             slots = _select(table, np.where(table.live, ranking.scores, np.float32(-1)), query)
             hits = [Hit(table.ids[slot], round(float(ranking.scores[slot]), 6), ranking.parts(slot)) for slot in slots]
-            return Hits(hits, _signals(table, query, evidence))
+            bare = len(table) - table.dense.live
+            return Hits(hits, _signals(table, query, evidence), size=len(table), without_vector=bare)
 
     def _replace(self, delta: Delta) -> None:
         table = Table(self._analyzer, self._table.weights)

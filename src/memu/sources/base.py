@@ -62,7 +62,7 @@ class Source:
         """A hash of each message alone: speaker, time and normalised text."""
         from memu.sources.hashing import message_hash
 
-        return tuple(message_hash(message.speaker, message.at, self.content(message)) for message in self.messages)
+        return tuple(message_hash(one.speaker, one.at, self.content(one), one.heading) for one in self.messages)
 
 
 Messages = Sequence[Message]

@@ -21,9 +21,9 @@ def digest(*parts: str) -> str:
     return state.hexdigest()
 
 
-def message_hash(speaker: str | None, at: datetime | None, text: str) -> str:
-    """The identity of one message: who said it, when, and the normalised words."""
-    return digest(speaker or "", at.isoformat() if at else "", normalized(text))
+def message_hash(speaker: str | None, at: datetime | None, text: str, heading: str | None = None) -> str:
+    """The identity of one message: who said it, when, under which heading, and the normalised words."""
+    return digest(speaker or "", at.isoformat() if at else "", normalized(text), heading or "")
 
 
 def rolling_hashes(hashes: Iterable[str]) -> tuple[str, ...]:

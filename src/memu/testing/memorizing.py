@@ -103,6 +103,14 @@ class MemorizeTests(Suite):
         for item in alice.items.values():
             assert text[item.source_start : item.source_end] == item.summary
 
+    def test_the_beginning_of_a_conversation_that_went_on_is_known(self, memory: SyncService, alice: Database) -> None:
+        first = memory.memorize(talk(FACTS[:1]), user=ALICE)
+        memory.memorize(talk(FACTS[:3]), user=ALICE)
+        again = memory.memorize(talk(FACTS[:1]), user=ALICE)
+        assert (again["status"], again["items"]) == ("unchanged", [])
+        assert again["resource"]["id"] == first["resource"]["id"]
+        assert len(alice.items) == 3
+
     def test_a_file_goes_on(self, backend: Backend, memory: SyncService, alice: Database) -> None:
         path = _written(backend.folder, talk(FACTS[:3]))
         first = memory.memorize(resource_url=path, user=ALICE)
