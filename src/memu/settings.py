@@ -285,7 +285,8 @@ class RetrieveConfig(Settings):
     """How `retrieve` searches; `top_k` is the default of every tier that names none.
 
     `index_budget_mb` bounds the memory of the resident search indexes of one store, over all its users; of several
-    services on one store the largest budget counts.
+    services on one store the largest budget counts. `context_min_score` is the score (0..1) below which `context` takes
+    a memory for unrelated: one that says the same in other words mostly has more than 0.1.
     """
 
     method: Annotated[
@@ -297,6 +298,7 @@ class RetrieveConfig(Settings):
     resource: TierConfig = Field(default_factory=TierConfig)
     language: str = "english"
     index_budget_mb: int = Field(default=512, ge=1)
+    context_min_score: float = Field(default=0.1, ge=0.0, le=1.0)
 
 
 class UserConfig(Settings):

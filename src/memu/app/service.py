@@ -105,15 +105,18 @@ class MemoryService(ServiceBase):
             queries: the question, or the messages of a conversation whose last one is the question.
             where: whose memory (`user_id`, `agent_id`), and filters: `memory_type`, `category`, `resource`, `speaker`,
                 `created_at`, `said_at`, `happened_at`, `metadata.key`, each also with `__in`, `__ne`, `__gt`, `__gte`,
-                `__lt`, `__lte`. A filter limits every tier that has its field.
+                `__lt`, `__lte`. A filter limits the tiers that have its field: items have all of these, resources only
+                `created_at`, `metadata.key` and fields of their own, categories only `created_at`.
             top_k: how many results of each tier.
             min_score: leave out results below this score (0..1).
             user: whose memory; the same as naming it in `where`.
 
         Returns:
             `categories`, `items` and `resources`, best first, each with a `score`; items with their `source` and
-            `categories`; `signals`, which say what the search went by; `needs_retrieval`, `original_query`,
-            `rewritten_query` and `next_step_query`.
+            `categories`; `needs_retrieval`, `original_query`, `rewritten_query` and `next_step_query`; and `signals`:
+            `lexical`, `dense` and `rerank` say what the search went by, `lexical_off` and `dense_off` why it did not,
+            `items_without_vector` how many items only their words can find, `unfiltered` which tiers a filter did not
+            limit.
 
         Raises:
             InputError: no question, an unknown filter; StorageError: the store failed, never an empty answer.
@@ -139,9 +142,14 @@ class MemoryService(ServiceBase):
         max_tokens: int = 1000,
         user: Mapping[str, Any] | None = None,
     ) -> str:
-        """What is remembered about a question, as prompt text of at most about `max_tokens` tokens; "" for nothing."""
+        """What is remembered about a question, as prompt text of at most about `max_tokens` tokens; "" for nothing.
+
+        Memories that score below `retrieve_config.context_min_score` have nothing to do with the question and are left
+        out.
+        """
         budget = inputs.read_limit("max_tokens", max_tokens, 1000) or 1000
-        found = await self.retrieve(question, where, top_k=max(5, budget // 20), user=user)
+        floor = self.retrieve_config.context_min_score
+        found = await self.retrieve(question, where, top_k=max(5, budget // 20), min_score=floor, user=user)
         return context_text.write_context(found["items"], budget)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:

@@ -257,7 +257,7 @@ class MemorizeTests(Suite):
         service.sync.memorize(talk(FACTS[:2]), user=ALICE)
         before = backend.dump(service.parts.database)
         with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="midway"):
-            patch.setattr("memu.app.write._write_summaries", _fail)
+            patch.setattr("memu.app.write.Writing._write_summaries", _fail)
             service.sync.memorize(talk(FACTS[3:6]), user=ALICE)
         assert backend.dump(service.parts.database) == before
         assert service.sync.memorize(talk(FACTS[3:6]), user=ALICE)["status"] == "created"
