@@ -1,5 +1,6 @@
 """Forgetting one user and agent, in the store and in the files beside it."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,8 @@ def forget(parts: Parts, scope: Scope) -> dict[str, Any]:
     """Erase a scope; see `MemoryService.forget`."""
     folder = parts.database.handle.folder(scope)
     files = len(parts.blobs.files(folder)) if parts.blobs else 0
-    erased = forgetting.forget(parts.database.handle, scope)
-    if parts.blobs:
-        parts.blobs.forget(folder)
+    remove = partial(parts.blobs.forget, folder) if parts.blobs else None
+    erased = forgetting.forget(parts.database.handle, scope, remove)
     return {"erased": erased, "files": files, "backups": [str(path) for path in find_backups(parts)]}
 
 

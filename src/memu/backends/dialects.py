@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sqlite3
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from memu import errors
 from memu.backends.base import Capability
@@ -99,6 +100,12 @@ class Dialect:
             # The driver's own refusal to hand over a value, which is no database error to it.
             fault = f"a value cannot be stored ({error}): expected plain text, 64-bit numbers."
             raise errors.InputError(fault) from None
+        except sa.exc.TimeoutError as error:
+            raise errors.StorageBusy("all connections to the database are in use: repeat the call.") from error
+        except SQLAlchemyError as error:
+            # Before the driver sees it: a value that is no JSON, a name that is no column. Its text may hold values.
+            fault = f"the store cannot take the call: {str(getattr(error, 'orig', None) or error).splitlines()[0]}."
+            raise errors.InputError(fault) from None
 
 
 class SQLite(Dialect):
@@ -122,7 +129,7 @@ class SQLite(Dialect):
         options: dict[str, Any] = {
             "connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS},
             # Unescaped, since SQLite finds a key inside JSON by the letters it is written with.
-            "json_serializer": partial(json.dumps, ensure_ascii=False),
+            "json_serializer": partial(json.dumps, ensure_ascii=False, allow_nan=False),
         }
         if self.path is None:
             engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, **options)
@@ -200,16 +207,24 @@ class SQLite(Dialect):
                             f"{self.path.name}: another process is reading, so the newest changes are still in "
                             f"{self.path.name}-wal; copy the database with backup_database, not as a plain file."
                         )
+            except sqlite3.Error as error:
+                return f"{self.path.name}: the newest changes are still in {self.path.name}-wal ({error})."
             finally:
                 driver.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         return None
 
     def erase_traces(self, engine: Engine) -> None:
         """Rewrite the file without its free pages; deleted content is overwritten already (secure_delete)."""
+        kind: type[errors.MemuError] = errors.StorageBusy
         with engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
-            driver.execute("VACUUM")
-        self.settle(engine)
+            try:
+                driver.execute("VACUUM")
+                fault = None
+            except sqlite3.Error as error:
+                kind, fault = type(self.translate(DBAPIError(None, None, error))), str(error)
+        if fault := fault or self.settle(engine):
+            raise kind(f"the rows are erased, but traces of them remain in the files: repeat the call. ({fault})")
 
     def describe(self) -> dict[str, Any]:
         """The provider and the file."""

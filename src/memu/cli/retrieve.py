@@ -57,8 +57,9 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     if answer["resources"]:
         lines += ["Resources:"]
         lines += [f"  {one['score']:.2f}  {short(one['id'])}  {one['url']}" for one in answer["resources"]]
-    if reason := answer["signals"].get("dense_off"):
-        lines += ["", f"Searched by words only: {reason}"]
+    signals = answer["signals"]
+    if signals["lexical"] and not signals["dense"]:
+        lines += ["", f"Searched by words only: {signals['dense_off']}"]
     return lines
 
 

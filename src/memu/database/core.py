@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memu.backends.base import Condition
+from memu.database.fields import check_pair
 from memu.database.repositories import CategoryItemRepo, MemoryCategoryRepo, MemoryItemRepo, ResourceRepo
 from memu.database.store import Store
 from memu.database.views import RecordMap, Relations
@@ -31,7 +32,9 @@ class Database:
         self.category_item_repo = CategoryItemRepo(handle, scope)
 
     def bound(self, scope: Scope) -> "Database":
-        """The same database, for one scope only."""
+        """The same database, for one scope only; ScopeError when it is bound to another."""
+        if self.scope is not None:
+            check_pair(self.scope, scope.as_dict())
         return Database(self.handle, scope)
 
     @property

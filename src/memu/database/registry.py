@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import os
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -16,7 +17,7 @@ from memu.database.core import Database
 from memu.database.fields import FIELDS
 from memu.database.mirror import Mirror
 from memu.database.store import Store
-from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
+from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout, stored_scope_fields
 from memu.errors import ConfigError
 from memu.recall.text import analyzer
 from memu.scope import CORE_FIELDS
@@ -32,6 +33,17 @@ _open: dict[tuple[object, ...], Store] = {}
 _lock = threading.Lock()
 
 
+def _after_fork() -> None:
+    """A child process opens stores of its own: connections and threads of the parent's are not its to use or close."""
+    for store in _open.values():
+        atexit.unregister(store.finish)
+    _open.clear()
+    _lock.release()
+
+
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_after_fork)
+
+
 def open_database(
     config: DatabaseConfig,
     user_model: type[BaseModel] | None = None,
@@ -44,14 +56,15 @@ def open_database(
     A file is opened once per process: handles on it share connections, indexes and mirror. Every handle must be closed.
 
     Raises:
-        ConfigError: a provider that this version cannot open, a DSN that is none, or no stemmer for the language.
+        ConfigError: a provider that this version cannot open, a DSN that is none, no stemmer for the language, or
+            scope fields that are new to a file which this process has open without them.
         StorageError: the database cannot be opened, or its tables are not as they should be.
     """
     fields = scope_fields(user_model)
     analyzer(language)
-    records_of, recipe = _recipe(config, fields)
-    key = (*recipe, language) if recipe else None
     with _lock:
+        records_of, recipe = _recipe(config, fields)
+        key = (*recipe, language) if recipe else None
         store = _open.get(key) if key else None
         if store is None:
             store = _new_store(records_of(), config, index_budget, language)
@@ -123,13 +136,25 @@ def _recipe(
     dsn = settings.dsn if settings.provider == "sqlite" and settings.dsn else DEFAULT_DSN[settings.provider]
     dialect = SQLite(parse_dsn(dsn, expected="sqlite"))
     path = dialect.path.resolve() if dialect.path else None
-    schema = build_schema(fields)
+    # A field that the file has and the model lacks still parts the owners; the file's order names their folders.
+    schema = build_schema((*(stored_scope_fields(path) if path else ()), *fields))
+    _refuse_new_fields(path, schema.scope_fields)
 
     def make() -> SqlRecordStore:
         return SqlRecordStore(dialect, schema, MIGRATIONS, adopt)
 
     mirror = _mirror_path(config)
     return make, (path, mirror, settings.ddl_mode, schema.scope_fields) if path else None
+
+
+def _refuse_new_fields(path: Path | None, fields: Sequence[str]) -> None:
+    """A handle that is open knows the fields that the file had then: it would read and erase across new ones."""
+    for store in (store for key, store in _open.items() if key[0] == path):
+        if new := [name for name in fields if name not in store.scope_fields]:
+            raise ConfigError(
+                f"{path} is open in this process without the scope field {new[0]!r}: close every service and database "
+                "handle on it before it is opened with a user model that has more fields."
+            )
 
 
 def _mirror_path(config: DatabaseConfig) -> Path | None:

@@ -170,6 +170,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
             check_memory_type(memory_type)
         if summary is not None:
             check_text("summary", summary)
+        metadata = check_metadata(metadata)
         vector, scope = checked(embedding), self._find_owner(item_id, user_data)
         with self.store.writer(scope, claimed(vector, embedder)) as writer:
             before = writer.get(ITEMS, equals(id=item_id))
@@ -265,6 +266,8 @@ class MemoryCategoryRepo(Repository[MemoryCategory]):
         user_data: Mapping[str, Any] | None = None,
     ) -> MemoryCategory:
         """Change a category; NotFoundError when the scope does not hold it."""
+        if name is not None:
+            check_text("name", name, longest=255)
         vector, scope = checked(embedding), self._find_owner(category_id, user_data)
         given = {"name": name, "description": description, "embedding": vector, "summary": summary}
         values = {field: value for field, value in given.items() if value is not None}

@@ -7,11 +7,11 @@ from uuid import uuid4
 
 from memu.backends.base import Condition, Row, Where, equals
 from memu.database import fields
-from memu.database.rows import check_text
+from memu.database.rows import check_metadata, check_text
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, checked, unknown
-from memu.errors import NotFoundError
+from memu.errors import InputError, NotFoundError
 from memu.models import Record
 from memu.scope import Scope
 
@@ -138,6 +138,11 @@ class Repository(Generic[R]):
                 raise NotFoundError(f"{self.model.__name__} {record.id!r} was deleted.")
 
     def _new(self, **values: Any) -> Row:
+        known = {column.name for column in self.store.records.schema.table(self.table).columns}
+        if unknown_names := sorted(set(values) - known):
+            raise InputError(f"{self.model.__name__} has no field {unknown_names[0]!r}: expected stored fields only.")
+        if "metadata" in values:
+            values["metadata"] = check_metadata(values["metadata"])
         now = self.store.now()
         return {"id": str(uuid4()), "created_at": now, "updated_at": now, **values}
 

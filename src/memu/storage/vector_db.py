@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from memu.database.mirror import COLLECTIONS, GENERATION, LARGE, PATIENCE, locked, replacing, write_collection
+from memu.database.rows import check_text
 from memu.database.vectors import checked
 from memu.errors import InputError, ScopeError, StorageCorrupt, VectorError
 from memu.scope import Scope
@@ -52,7 +53,7 @@ class SimpleVectorDB:
         Raises:
             VectorError: the vector is empty, zero or not finite.
             ScopeError: the id is another pair's in this collection.
-            InputError: the file is a database's mirror.
+            InputError: an id, collection or text that cannot be kept, or the file is a database's mirror.
         """
         owner = _owner(user_id, agent_id)
         numbers = checked(vector)
@@ -60,6 +61,10 @@ class SimpleVectorDB:
             raise VectorError("the vector is None: expected a list of numbers.")
         if not isinstance(collection, str) or not collection or collection in (GENERATION, "end"):
             raise InputError(f"{collection!r} cannot name a collection: expected a string such as 'items'.")
+        check_text("collection", collection)
+        check_text("item_id", item_id)
+        if text is not None and text != "":
+            check_text("text", text)
         self._file.change((collection, item_id), {**owner, "vector": numbers, "text": text})
 
     def delete(self, collection: str, item_id: str, user_id: str, agent_id: str) -> None:
