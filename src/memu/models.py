@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, computed_field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, computed_field
 
 from memu.errors import InputError
 
@@ -54,7 +54,11 @@ class Record(BaseModel):
             fields = ", ".join(sorted(self.writable)) or "no field"
             raise InputError(f"{type(self).__name__}.{name} cannot be changed in a store: {fields} can.")
         before = getattr(self, name)
-        super().__setattr__(name, value)
+        try:
+            super().__setattr__(name, value)
+        except ValidationError as error:
+            fault = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise InputError(f"{type(self).__name__}.{name} cannot be set so: {fault}.") from None
         try:
             writer(self, name, getattr(self, name))
         except BaseException:

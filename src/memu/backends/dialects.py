@@ -113,8 +113,9 @@ class SQLite(Dialect):
 
     name = "sqlite"
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, *, creates: bool = True) -> None:
         super().__init__(url)
+        self.creates = creates
         if url.query:
             raise errors.ConfigError(f"the dsn has options after '?' ({', '.join(url.query)}): SQLite's takes none.")
         name = url.database or ":memory:"
@@ -134,9 +135,11 @@ class SQLite(Dialect):
         if self.path is None:
             engine = sa.create_engine("sqlite://", poolclass=sa.StaticPool, **options)
         else:
-            self._prepare_folder(self.path)
+            if self.creates:
+                self._prepare_folder(self.path)
+            mode = "rwc" if self.creates else "rw"
             # The URL form is needed for names that hold "?" or "#"; SQLite decodes it itself.
-            uri = f"sqlite:///file:{quote(str(self.path))}?uri=true"
+            uri = f"sqlite:///file:{quote(str(self.path))}?mode={mode}&uri=true"
             engine = sa.create_engine(uri, poolclass=sa.QueuePool, pool_size=4, max_overflow=12, **options)
         sa.event.listen(engine, "connect", self._on_connect)
         sa.event.listen(engine, "begin", self._on_begin)

@@ -52,6 +52,20 @@ class SqlRecordStore(RecordStore):
         with self._begin(writes=True) as connection:
             ledger.upgrade(connection, self.migrations, self._create_tables)
 
+    def is_current(self) -> bool:
+        """Whether nothing is left to make or migrate; found out without a write lock, so that readers open at once."""
+        newest = max((step.version for step in self.migrations), default=0)
+        with self.dialect.translated(), self.engine.connect() as connection:
+            if not newest or ledger.check_version(connection, self.migrations) != newest:
+                return False
+            inspector = sa.inspect(connection)
+            if not set(self.tables) <= set(inspector.get_table_names()):
+                return False
+            return all(
+                {column["name"] for column in inspector.get_columns(name)} >= {column.name for column in table.columns}
+                for name, table in self.tables.items()
+            )
+
     def _create_tables(self, connection: Connection) -> None:
         with self.adopt(connection, self.tables) if self.adopt else nullcontext():
             self.metadata.create_all(connection)

@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from memu.errors import SourceNotFound, StorageCorrupt, StorageError, StorageFull
+from memu.errors import SourceNotFound, StorageBusy, StorageCorrupt, StorageError, StorageFull
 
 FORMAT = "%Y%m%dT%H%M%S.%fZ"
+
+RETIRE_SECONDS = 5.0
+"""How long a restore waits for others to close the database."""
 
 
 def backup_file(database: Path, folder: Path) -> Path:
@@ -46,6 +49,11 @@ def copy_database(source: Path, target: Path) -> None:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
+        folder = os.open(target.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except sqlite3.DatabaseError as error:
         full = "full" in str(error)
         raise (StorageFull if full else StorageError)(f"{source} could not be copied to {target}: {error}.") from error
@@ -67,17 +75,32 @@ def check_database(path: Path) -> None:
 def restore_file(backup: Path, database: Path) -> Path | None:
     """Put a backup in the place of a database, which is itself backed up first; returns that backup's path.
 
-    Close every service on the database before; the write-ahead log of the replaced file is removed.
+    Raises:
+        StorageBusy: a service or process still has the database open; what it wrote would be lost.
+        StorageCorrupt: the backup is not a sound database.
     """
     if not backup.is_file():
         raise SourceNotFound(f"there is no backup {backup}: nothing was changed.")
     check_database(backup)
     kept = backup_file(database, database.parent / "backups") if database.is_file() else None
     database.parent.mkdir(parents=True, exist_ok=True)
-    copy_database(backup, database)
+    if kept:
+        _retire(database)
     for ending in ("-wal", "-shm"):
         Path(f"{database}{ending}").unlink(missing_ok=True)
+    copy_database(backup, database)
     return kept
+
+
+def _retire(database: Path) -> None:
+    """Make sure that nobody has the database open, and bring its write-ahead log home, before it is replaced."""
+    with contextlib.closing(sqlite3.connect(database, timeout=RETIRE_SECONDS)) as connection:
+        try:
+            mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
+        except sqlite3.OperationalError:
+            mode = "locked"
+    if mode != "delete":
+        raise StorageBusy(f"{database} is open: close every service and process on it, then restore again.")
 
 
 def copy_file(source: Path, folder: Path, name: str) -> Path | None:

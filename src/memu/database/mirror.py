@@ -22,7 +22,7 @@ from memu.backends.base import Condition, RecordStore, Transaction, equals
 from memu.backends.schema import CATEGORIES, ITEMS, META, RESOURCES, SCOPES
 from memu.database.backup import copy_file, stamped
 from memu.database.vectors import checked, claim, recorded, unknown
-from memu.errors import StorageFull, StorageReadOnly, VectorError
+from memu.errors import StorageBusy, StorageFull, StorageReadOnly, VectorError
 
 logger = logging.getLogger("memu.database")
 
@@ -32,6 +32,8 @@ PATIENCE = 20
 LARGE = 64 * 1024 * 1024
 """A file above this many bytes is written at close, at a backup and on command only."""
 PAGE = 500
+LOCK_SECONDS = 30.0
+"""How long a process waits for another one that writes the file."""
 GENERATION = "generation"
 """The key that tells a mirror from a file that older code keeps itself."""
 
@@ -190,11 +192,32 @@ def _adopt_one(transaction: Transaction, table: str, record_id: str, entry: Any)
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """One process at a time writes the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with lock_of(path).open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    """One process at a time writes the file.
+
+    Raises:
+        StorageBusy: another process held the lock for longer than LOCK_SECONDS.
+        StorageReadOnly: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = lock_of(path).open("wb")
+    except OSError as error:
+        raise StorageReadOnly(f"{path} cannot be written: {error.strerror}.") from error
+    with lock:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while not _locks(lock):
+            if time.monotonic() >= deadline:
+                raise StorageBusy(f"{path} is being written by another process for over {LOCK_SECONDS:.0f} s.")
+            time.sleep(0.01)
         yield
+
+
+def _locks(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def lock_of(path: Path) -> Path:

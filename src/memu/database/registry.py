@@ -134,7 +134,7 @@ def _recipe(
             f"the provider {settings.provider!r} is not available in this version: use sqlite or inmemory."
         )
     dsn = settings.dsn if settings.provider == "sqlite" and settings.dsn else DEFAULT_DSN[settings.provider]
-    dialect = SQLite(parse_dsn(dsn, expected="sqlite"))
+    dialect = SQLite(parse_dsn(dsn, expected="sqlite"), creates=settings.ddl_mode == "create")
     path = dialect.path.resolve() if dialect.path else None
     # A field that the file has and the model lacks still parts the owners; the file's order names their folders.
     schema = build_schema((*(stored_scope_fields(path) if path else ()), *fields))
@@ -168,7 +168,7 @@ def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: in
         store = Store(records, index_budget=index_budget, language=language, mirror=mirror)
         if config.metadata_store.ddl_mode == "validate":
             records.validate()
-        else:
+        elif not (records.is_current() and store.store_id):
             back_up_old_layout(records)
             records.create()
             store.identity()

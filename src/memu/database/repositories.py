@@ -25,7 +25,7 @@ from memu.database.rows import (
 )
 from memu.database.unit import ScopedWriter
 from memu.database.vectors import Recorded, checked
-from memu.errors import NotFoundError
+from memu.errors import InputError, NotFoundError
 from memu.models import CategoryItem, MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope
 from memu.sources.hashing import digest
@@ -208,6 +208,8 @@ class MemoryItemRepo(Repository[MemoryItem]):
         """The ids of the items nearest to a vector, with their cosine similarity, best first."""
         from memu.database.search import nearest
 
+        if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
+            raise InputError(f"top_k is {top_k!r}: expected a whole number from 1 up.")
         return nearest(self.store, self._search_scope(where), query_vec, top_k, where)
 
     def _search_scope(self, where: Mapping[str, Any] | None) -> Scope:

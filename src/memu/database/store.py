@@ -131,6 +131,7 @@ class Store:
 
     def identity(self) -> str:
         """The store's own id, made when it is first opened for writing."""
+        self.__dict__.pop("store_id", None)
         with self.records.transaction() as transaction:
             transaction.put(META, [{"name": "store_id", "value": str(uuid4())}], "ignore")
             row = transaction.get(META, equals(name="store_id"))

@@ -13,6 +13,9 @@ from memu.errors import EmbedderMismatch, VectorError
 
 EMBEDDER = "embedder"
 
+LARGEST = 1e15
+"""The largest number of a vector whose length is still finite in single precision, in any dimension."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -108,6 +111,10 @@ def checked(vector: Any) -> list[float] | None:
             )
         if not math.isfinite(number):
             raise VectorError(f"the embedding holds {number} at position {position}: every number must be finite.")
+        if abs(float(number)) > LARGEST:
+            raise VectorError(
+                f"the embedding holds {number} at position {position}: at most {LARGEST:g} can be compared."
+            )
     numbers = [float(number) for number in vector]
     if not any(numbers):
         raise VectorError("the embedding is all zeros: it has no direction to compare.")
