@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from memu.extract.sentences import LONGEST, split_sentences
@@ -59,6 +59,8 @@ def test_pieces(text: str, expected: list[str]) -> None:
     assert pieces(text) == expected
 
 
+@example(">\r>")
+@example("A) ")
 @given(st.text(alphabet=st.sampled_from("ab AI.!?…\n\r\t\"'“”()。😀-*>|#`1:,\u2028"), max_size=300))
 def test_offsets_are_exact_in_order_and_lose_nothing(text: str) -> None:
     spans = split_sentences(text)

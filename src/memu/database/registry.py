@@ -137,7 +137,9 @@ def _recipe(
     dialect = SQLite(parse_dsn(dsn, expected="sqlite"), creates=settings.ddl_mode == "create")
     path = dialect.path.resolve() if dialect.path else None
     # A field that the file has and the model lacks still parts the owners; the file's order names their folders.
-    schema = build_schema((*(stored_scope_fields(path) if path else ()), *fields))
+    open_fields = next((store.scope_fields for key, store in _open.items() if path and key[0] == path), None)
+    stored = open_fields or (stored_scope_fields(path) if path else ())
+    schema = build_schema((*stored, *fields))
     _refuse_new_fields(path, schema.scope_fields)
 
     def make() -> SqlRecordStore:

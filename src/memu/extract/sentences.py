@@ -107,7 +107,7 @@ def _chunks(text: str) -> Iterator[tuple[int, int, bool]]:
 def _lead(line: str) -> int:
     """The length of the list or quote mark that the line begins with."""
     mark = _LIST_MARK().match(line) or _QUOTE_MARK().match(line)
-    return mark.end() if mark and not line[mark.end() :].isspace() else 0
+    return mark.end() if mark and line[mark.end() :].strip() else 0
 
 
 def _stays_whole(line: str) -> bool:
@@ -119,7 +119,7 @@ def _continues(before: str, line: str) -> bool:
     """Whether a line goes on with the sentence of the line before, because that was wrapped and not ended."""
     quoted = _QUOTE_MARK().match(before) and _QUOTE_MARK().match(line)
     body = line[_lead(line) :] if quoted else line
-    if body.isspace() or (_lead(line) and not quoted):
+    if not body.strip() or (_lead(line) and not quoted):
         return False
     before = before.rstrip()
     if before.endswith(_LINE_ENDS):
