@@ -46,6 +46,7 @@ docs: .venv/.ready-dev ## run every Python and shell block of the documentation,
 
 .PHONY: soak
 soak: export MEMU_CRASH_STEP := 1
+soak: export MEMU_HYPOTHESIS := search
 soak: .venv/.ready-dev ## run the long versions of the tests that kill processes and drive random operations
 	$(call pytest,tests/promises tests/conformance -n 2 --timeout 3600 $(ARGS))
 

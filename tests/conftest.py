@@ -1,6 +1,14 @@
 """For all tests: a skip says why, and what is required is not skipped."""
 
+import os
+
 import pytest
+from hypothesis import settings
+
+# A green run is the same run everywhere; `make soak` searches further, with other examples each time.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile(os.environ.get("MEMU_HYPOTHESIS", "steady"))
 
 pytest.register_assert_rewrite("memu.testing")
 

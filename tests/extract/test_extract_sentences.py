@@ -61,8 +61,9 @@ def test_pieces(text: str, expected: list[str]) -> None:
 
 @example(">\r>")
 @example("A) ")
-@given(st.text(alphabet=st.sampled_from("ab AI.!?…\n\r\t\"'“”()。😀-*>|#`1:,\u2028"), max_size=300))
+@given(st.lists(st.sampled_from(["word", "And", *" .!?…\n\r\t\"'“”()。😀-*>|#`1:,\u2028"]), max_size=200).map("".join))
 def test_offsets_are_exact_in_order_and_lose_nothing(text: str) -> None:
+    """Letters are in whole words here, since a single one may be a list mark ("A) …"), which is left out."""
     spans = split_sentences(text)
     assert all(a.end <= b.start for a, b in pairwise(spans))
     assert all(text[span.start : span.end].strip() == text[span.start : span.end] != "" for span in spans)

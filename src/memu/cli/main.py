@@ -37,7 +37,6 @@ class Commands(TyperGroup):
         except MemuError as error:
             self._report(ctx.obj, error, str(error))
         except KeyboardInterrupt:
-            typer.echo("memu: interrupted; what was finished before is kept, the store is whole.", err=True)
             raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             if isinstance(error, BrokenPipeError) or type(error).__module__.startswith(("click", "typer")):
@@ -124,6 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = INTERRUPTED
     if code == INTERRUPTED:
         # Threads that still compute would be waited for; nothing of theirs is written any more.
+        typer.echo("memu: interrupted; what was finished before is kept, the store is whole.", err=True)
         sys.stdout.flush()
         os._exit(INTERRUPTED)
     sys.exit(code)
