@@ -46,10 +46,13 @@ def test_an_interrupt_leaves_the_store_whole(folder: Path, program: Memu) -> Non
     paragraphs = [f"My friend number {n} lives in town {n} and collects {n} stamps." for n in range(5000)]
     (folder / "big.md").write_text("\n\n".join(paragraphs))
     arguments = [*PROGRAM, "--verbose", "memorize", "big.md", "--user", "alice"]
-    code = "import runpy, memu.app.memorize as m; "
+    # A run that was started in the background ignores interrupts, and its children inherit that.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    code += "import runpy, memu.app.memorize as m; "
     # The step that computes says that it has begun, so that the interrupt arrives in the middle of the work.
     code += "w = m.work_out; m.work_out = lambda *a: (print('begun', flush=True), w(*a))[1]; " + arguments[2]
-    with subprocess.Popen([sys.executable, "-c", code, *arguments[3:]], stdout=PIPE, stderr=PIPE) as child:
+    command = [sys.executable, "-c", code, *arguments[3:]]
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE) as child:
         assert child.stdout
         assert child.stderr
         assert child.stdout.readline() == b"begun\n"
