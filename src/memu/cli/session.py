@@ -12,13 +12,13 @@ import typer
 
 from memu.errors import ConfigError, StorageUnavailable
 from memu.scope import CORE_FIELDS, Scope
+from memu.settings import PROVIDERS
 
 if TYPE_CHECKING:
     from memu.app import MemoryService
     from memu.database.core import Database
 
 FAILED, NOTHING, INTERRUPTED = 1, 3, 130
-PROVIDERS = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mysql", "mariadb": "mysql", "mongodb": "mongodb"}
 
 
 @dataclass
