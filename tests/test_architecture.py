@@ -52,7 +52,9 @@ CHOOSE_BY_PROVIDER = {
     "database/registry.py",
     "database/factory.py",
     "database/sqlite.py",
-    "backends/dialects.py",
+    "backends/sqlite.py",
+    "backends/postgres.py",
+    "backends/mysql.py",
     "backends/types.py",
     "app/wiring.py",
 }

@@ -18,6 +18,7 @@ MemuError
 ├── StorageError (RuntimeError)           the store failed
 │   ├── StorageUnavailable (ConnectionError)
 │   ├── StorageBusy (TimeoutError)        a lock was not to be had in time
+│   │   └── Deadlock                      the server broke off the transaction, so that others could go on
 │   ├── StorageReadOnly (PermissionError)
 │   ├── StorageFull (OSError)
 │   ├── StorageCorrupt
@@ -104,6 +105,10 @@ class StorageUnavailable(StorageError, ConnectionError):
 
 class StorageBusy(StorageError, TimeoutError):
     """Another process held the database longer than the configured wait."""
+
+
+class Deadlock(StorageBusy):
+    """The server broke off the transaction so that others could go on; calls are repeated before this is raised."""
 
 
 class StorageReadOnly(StorageError, PermissionError):

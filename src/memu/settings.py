@@ -58,17 +58,34 @@ class Settings(BaseModel):
             raise ConfigError(describe_faults(error)) from None
 
 
+class PoolConfig(Settings):
+    """The connections of one process to a database server, and how long to wait for what.
+
+    At most `pool_size` connections are kept and `max_overflow` more made when they are needed; who gets none within
+    `pool_timeout` seconds is told so. `pool_recycle` is their longest life, `connect_timeout` the wait for the server
+    (both in seconds). `statement_timeout` bounds one statement, where it is set (on MySQL: one SELECT).
+    """
+
+    pool_size: int = Field(default=5, ge=1)
+    max_overflow: int = Field(default=10, ge=0)
+    pool_timeout: float = Field(default=30.0, gt=0)
+    pool_recycle: float = Field(default=1800.0, gt=0)
+    connect_timeout: float = Field(default=10.0, gt=0)
+    statement_timeout: float | None = Field(default=None, gt=0)
+
+
 class MetadataStoreConfig(Settings):
     """Where the rows are kept.
 
     `dsn` is an SQLAlchemy URL (`sqlite:///memu.db`); it may hold a password and is left out of every repr. Without a
     `provider` it says which one is meant; without either the store is in RAM. `ddl_mode` "create" makes or migrates the
-    tables, "validate" only checks them.
+    tables, "validate" only checks them. `pool` is for database servers.
     """
 
     provider: StoreProvider = "inmemory"
     ddl_mode: Literal["create", "validate"] = "create"
     dsn: str | None = Field(default=None, repr=False)
+    pool: PoolConfig = Field(default_factory=PoolConfig)
 
     @model_validator(mode="before")
     @classmethod

@@ -5,8 +5,9 @@ from contextlib import closing
 from typing import Any
 
 from memu.backends.base import RecordStore
-from memu.backends.dialects import SQLite, parse_dsn
+from memu.backends.dialects import parse_dsn
 from memu.backends.sql import SqlRecordStore
+from memu.backends.sqlite import SQLite
 from memu.backends.tables import Schema
 from memu.database.core import Database
 from memu.settings import DatabaseConfig

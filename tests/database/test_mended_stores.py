@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from memu.backends import dialects
+from memu.backends import sqlite
 from memu.database import build_sqlite_database
 from memu.database.core import Database
 from memu.database.forgetting import forget
@@ -71,8 +71,8 @@ def test_a_bound_database_is_not_bound_to_another_pair(tmp_path: Path) -> None:
 def test_forgetting_says_that_traces_remain_and_removes_the_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dialects, "SETTLE_SECONDS", 0.1)
-    monkeypatch.setattr(dialects, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "SETTLE_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     database = opened(tmp_path)
     alice = Scope.of({"user_id": "alice"})
     database.bound(alice).create_item(memory_type="profile", summary="A canary sings.")
@@ -90,7 +90,7 @@ def test_forgetting_says_that_traces_remain_and_removes_the_files(
 
 
 def test_a_vacuum_that_fails_is_an_error_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dialects, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.2)
     database = opened(tmp_path)
     with closing(sqlite3.connect(tmp_path / "memu.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

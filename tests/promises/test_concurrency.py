@@ -146,7 +146,7 @@ def test_a_plain_copy_is_complete_after_memorize(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_holds_the_log_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memu.backends.dialects.SETTLE_SECONDS", 0.2)
+    monkeypatch.setattr("memu.backends.sqlite.SETTLE_SECONDS", 0.2)
     with service(tmp_path, "maya") as memory:
         memory.sync.memorize("I keep bees in the garden behind the house.")
         with contextlib.closing(sqlite3.connect(tmp_path / "memu.db", isolation_level=None)) as reader:

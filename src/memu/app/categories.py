@@ -10,6 +10,7 @@ from memu.app.wiring import Parts
 from memu.backends.base import Condition, Row, RowsOf, equals
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS
 from memu.database.core import Database
+from memu.database.repeat import repeated
 from memu.database.unit import ScopedReader
 from memu.database.vectors import require
 from memu.extract.base import CategoryView, ExtractedItem, index_text
@@ -102,6 +103,7 @@ def refresh_stale(parts: Parts, database: Database) -> list[str]:
     return [name for one in stale if (name := refresh(parts, database, one))]
 
 
+@repeated
 def refresh(parts: Parts, database: Database, category_id: str) -> str | None:
     """Make one category's summary anew from its newest items; its name, or None when others kept changing it.
 

@@ -19,6 +19,7 @@ from memu.app.work import file_items
 from memu.backends.base import Condition, equals
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database.core import Database
+from memu.database.repeat import repeated
 from memu.database.repository import Repository
 from memu.database.rows import Wanted, check_memory_type, check_metadata, check_text, delete_items
 from memu.errors import InputError, NotFoundError
@@ -233,6 +234,7 @@ def remove_copies(parts: Parts, database: Database, paths: Sequence[str]) -> Non
                 parts.blobs.remove(path)
 
 
+@repeated
 def clear(parts: Parts, scope: Scope, where: Mapping[str, Any]) -> dict[str, Any]:
     """Delete the items that meet a filter; without one, everything that the scope remembers."""
     database = parts.database.bound(scope)

@@ -13,6 +13,7 @@ from memu.app.wiring import Parts
 from memu.app.work import Work
 from memu.backends.base import Condition, Row, equals
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
+from memu.database.repeat import repeated
 from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items, mark_stale
 from memu.database.sweeping import sweep_scope
 from memu.database.unit import ScopedWriter
@@ -37,6 +38,7 @@ class Written:
     warnings: list[str] = field(default_factory=list)
 
 
+@repeated
 def write(
     parts: Parts, scope: Scope, source: Source, plan: Plan, work: Work, metadata: Mapping[str, Any]
 ) -> Written | None:

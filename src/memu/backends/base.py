@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from memu.backends.tables import Schema
+
+ALONE = ""
+"""The lock of a transaction that no other writer of the store may stand beside."""
 
 Row = dict[str, Any]
 Conflict = Literal["error", "ignore", "replace"]
@@ -52,6 +58,8 @@ class Capability(Flag):
     NONE = 0
     DURABLE = auto()
     SHARED = auto()  # other processes may read and write the same store
+    PARALLEL = auto()  # writers with different locks do not wait for each other
+    VECTORS = auto()  # finds the nearest vectors itself
 
 
 class Transaction(ABC):
@@ -116,6 +124,9 @@ class Transaction(ABC):
     def delete(self, table: str, where: Where) -> int:
         """Delete the rows that meet `where`; returns how many did."""
 
+    def fix_dimension(self, table: str, dimension: int | None) -> None:  # noqa: B027 - most do not mind
+        """The vectors of a table are of this dimension from now on, or of any with None; in a transaction alone."""
+
     def get(self, table: str, where: Where, columns: Sequence[str] | None = None) -> Row | None:
         """The one row that meets `where`, or None."""
         rows = self.find(table, where, limit=1, columns=columns)
@@ -133,20 +144,38 @@ class RecordStore(ABC):
         """Make or migrate the tables; safe when several processes do it at once."""
 
     @abstractmethod
+    def is_current(self) -> bool:
+        """Whether `create` would have nothing to do; found out without waiting for a writer."""
+
+    @abstractmethod
     def validate(self) -> None:
-        """Raise SchemaError naming every missing or different table and column."""
+        """Raise SchemaError naming every missing or different table, column, key and index."""
 
     def faults(self) -> list[str]:
         """What the database itself finds wrong with the store, in words; empty when it is sound."""
         return []
 
     @abstractmethod
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """One writer: commits when the block ends, rolls back when it raises."""
+    def transaction(self, lock: str = ALONE) -> AbstractContextManager[Transaction]:
+        """A writer: commits when the block ends, rolls back when it raises.
+
+        Transactions with one `lock` take turns, in all processes, and each sees what those before it wrote. One without
+        a lock has the store to itself. A server may break off a transaction for others' sake (Deadlock): repeat it.
+        """
 
     @abstractmethod
     def reader(self) -> AbstractContextManager[Transaction]:
         """A consistent view for reading, to be left soon."""
+
+    def nearest(
+        self, table: str, vector: NDArray[np.float32], *, where: Where = (), limit: int | None = None
+    ) -> list[tuple[str, float]]:
+        """The ids of a table's rows whose vectors are nearest to a vector, with their cosine similarity, best first.
+
+        For stores with `Capability.VECTORS`. Conditions apply before the cut: if `limit` rows with a vector meet
+        `where`, so many come back; with no limit all do, in any order.
+        """
+        raise NotImplementedError(f"{type(self).__name__} searches no vectors")
 
     @abstractmethod
     def settle(self) -> str | None:

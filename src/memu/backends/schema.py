@@ -34,7 +34,7 @@ _TABLES = (
             Column("url", Kind.URL),
             Column("url_hash", Kind.HASH),
             Column("version", Kind.INTEGER, default=1),
-            Column("modality", Kind.NAME),
+            Column("modality", Kind.WORD),
             Column("local_path", Kind.TEXT),
             Column("caption", Kind.TEXT, nullable=True),
             _EMBEDDING,
@@ -60,7 +60,7 @@ _TABLES = (
         (
             Column("id", Kind.ID),
             Column("resource_id", Kind.ID, nullable=True),
-            Column("memory_type", Kind.NAME),
+            Column("memory_type", Kind.WORD),
             Column("summary", Kind.TEXT),
             _EMBEDDING,
             Column("speaker", Kind.NAME, nullable=True),
@@ -112,7 +112,7 @@ _TABLES = (
         (
             Column("id", Kind.ID),
             Column("item_id", Kind.ID),
-            Column("event", Kind.NAME),
+            Column("event", Kind.WORD),
             Column("before", Kind.JSON),
             Column("created_at", Kind.TIME),
         ),
@@ -123,11 +123,11 @@ _TABLES = (
     Table(SCOPES, (_SEQ, Column("epoch", Kind.ID)), key=()),
     Table(
         TOMBSTONES,
-        (Column("kind", Kind.NAME), Column("id", Kind.ID), _SEQ),
+        (Column("kind", Kind.WORD), Column("id", Kind.ID), _SEQ),
         key=("kind", "id"),
         indexes=(("seq",),),
     ),
-    Table(STAGED, (Column("kind", Kind.NAME), Column("id", Kind.ID), _SEQ, _EMBEDDING), key=("kind", "id")),
+    Table(STAGED, (Column("kind", Kind.WORD), Column("id", Kind.ID), _SEQ, _EMBEDDING), key=("kind", "id")),
 )
 """The tables of one scope; `build_schema` puts the scope columns before every column list, key and index."""
 

@@ -11,6 +11,7 @@ class Kind(Enum):
     ID = "id"  # up to 36 characters, compared byte for byte
     HASH = "hash"  # 64 hex digits
     NAME = "name"  # up to 255 characters, compared byte for byte
+    WORD = "word"  # up to 64 characters: one of a few names
     URL = "url"  # up to 2,048 characters
     TEXT = "text"
     JSON = "json"
@@ -18,6 +19,10 @@ class Kind(Enum):
     TIME = "time"  # UTC with microseconds
     INTEGER = "integer"
     BOOLEAN = "boolean"
+
+
+LENGTHS = {Kind.ID: 36, Kind.HASH: 64, Kind.NAME: 255, Kind.WORD: 64, Kind.URL: 2048}
+"""The most characters that a column of these kinds holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,37 +1,76 @@
 """Column types: the same Python value from every dialect."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.types import TypeEngine, UserDefinedType
 
-from memu.backends.tables import Kind
+from memu.backends.tables import LENGTHS, Kind
+
+LONGEST_MYSQL_TEXT = 2**32 - 1
+"""The length that makes MySQL's text a LONGTEXT; plain TEXT ends at 64 KiB."""
 
 
 class UtcTime(TypeDecorator[datetime]):
-    """An instant with microseconds; kept as UTC without a zone, given back as an aware UTC datetime."""
+    """An instant with microseconds, in UTC; where the server's type knows no zone it is kept without one."""
 
     impl = DateTime
     cache_ok = True
 
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Microseconds must be asked for on MySQL, and zones on PostgreSQL."""
+        if dialect.name in ("mysql", "mariadb"):
+            from sqlalchemy.dialects.mysql import DATETIME
+
+            return dialect.type_descriptor(DATETIME(fsp=6))
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Naive times are taken as UTC."""
-        if value is None or value.tzinfo is None:
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
+        if value is None:
+            return None
+        aware = _in_utc(value)
+        return aware if dialect.name == "postgresql" else aware.replace(tzinfo=None)
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Every time that is read is aware."""
-        return None if value is None else value.replace(tzinfo=UTC)
+        return None if value is None else _in_utc(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PgVector(UserDefinedType[str]):
+    """pgvector's type, which takes and gives JSON's form of a list of numbers."""
+
+    cache_ok = True
+
+    def __init__(self, dimension: Any = None, *, half: bool = False) -> None:
+        """Without a dimension for columns: the store's first vector decides it, and an index holds the others to it."""
+        self.dimension = dimension
+        self.half = half
+
+    def get_col_spec(self, **_: Any) -> str:
+        """As SQL spells it."""
+        name = "HALFVEC" if self.half else "VECTOR"
+        return f"{name}({int(self.dimension)})" if self.dimension else name
 
 
 class JsonVector(TypeDecorator[list[float]]):
-    """An embedding as JSON text: `[0.1, -0.25, …]`; numbers come back as they went in."""
+    """An embedding as JSON text: `[0.1, -0.25, …]`; numbers come back as they went in (pgvector keeps 32 bits)."""
 
     impl = Text
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """PostgreSQL searches it; the other servers keep it as text."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(PgVector())
+        return dialect.type_descriptor(_text(dialect))
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Takes a list of floats or a numpy array (whose float32 numbers are written in their shortest form)."""
@@ -39,17 +78,64 @@ class JsonVector(TypeDecorator[list[float]]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> list[float] | None:
         """A list of floats, or None."""
-        return None if value is None else orjson.loads(value)
+        if value is None:
+            return None
+        numbers: list[float] = orjson.loads(value)
+        # pgvector writes 1.0 as 1.
+        return [float(number) for number in numbers] if dialect.name == "postgresql" else numbers
+
+
+class Json(TypeDecorator[Any]):
+    """JSON as it was written: MySQL's own type would sort keys, and MariaDB's refuses what is nested deep."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Text on MySQL and MariaDB, whose functions read it as JSON all the same."""
+        return dialect.type_descriptor(_text(dialect) if _is_mysql(dialect) else JSON(none_as_null=True))
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """SQLAlchemy's own type writes it elsewhere."""
+        if value is None or not _is_mysql(dialect):
+            return value
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """SQLAlchemy's own type reads it elsewhere."""
+        return json.loads(value) if value is not None and _is_mysql(dialect) else value
+
+
+def _is_mysql(dialect: Dialect) -> bool:
+    return dialect.name in ("mysql", "mariadb")
+
+
+def _text(dialect: Dialect) -> TypeEngine[Any]:
+    return Text(LONGEST_MYSQL_TEXT) if _is_mysql(dialect) else Text()
+
+
+class LongText(TypeDecorator[str]):
+    """Text of any length."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """LONGTEXT on MySQL."""
+        return dialect.type_descriptor(_text(dialect))
 
 
 def column_type(kind: Kind) -> TypeEngine[Any]:
     """The SQL type of a kind; SQLite has no lengths, its text columns are TEXT as its documents say."""
-    text: dict[Kind, int] = {Kind.ID: 36, Kind.HASH: 64, Kind.NAME: 255, Kind.URL: 2048}
-    if kind in text:
-        return String(text[kind]).with_variant(Text(), "sqlite")
+    if kind in LENGTHS:
+        return (
+            String(LENGTHS[kind])
+            .with_variant(Text(), "sqlite")
+            .with_variant(String(LENGTHS[kind], collation="C"), "postgresql")
+        )
     others: dict[Kind, TypeEngine[Any]] = {
-        Kind.TEXT: Text(),
-        Kind.JSON: JSON(none_as_null=True),
+        Kind.TEXT: LongText().with_variant(Text(collation="C"), "postgresql"),
+        Kind.JSON: Json(),
         Kind.VECTOR: JsonVector(),
         Kind.TIME: UtcTime(),
         Kind.INTEGER: BigInteger().with_variant(Integer(), "sqlite"),

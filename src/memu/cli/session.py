@@ -49,7 +49,8 @@ class Session:
             return Path(self.db).expanduser()
         if not self.db.startswith("sqlite"):
             return None
-        from memu.backends.dialects import SQLite, parse_dsn
+        from memu.backends.dialects import parse_dsn
+        from memu.backends.sqlite import SQLite
 
         return SQLite(parse_dsn(self.db, expected="sqlite")).path
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from memu.backends.schema import META
+from memu.database.repeat import repeated
 from memu.database.store import Store
 from memu.scope import Scope
 
@@ -17,11 +18,7 @@ def forget(store: Store, scope: Scope, remove_files: Callable[[], object] | None
     Raises:
         StorageBusy: the rows are gone, but another process keeps traces of them in the store's files: repeat the call.
     """
-    erased: dict[str, int] = {}
-    with store.writer(scope) as writer:
-        for table in reversed(store.records.schema.tables):
-            if table.name != META:
-                erased[table.name] = writer.erase(table.name)
+    erased = _erase(store, scope)
     store.forget_indexes(scope)
     with ExitStack() as steps:  # last in, first out; each is done whatever becomes of the others
         steps.callback(store.records.erase_traces)
@@ -30,3 +27,10 @@ def forget(store: Store, scope: Scope, remove_files: Callable[[], object] | None
         if remove_files:
             steps.callback(remove_files)
     return {name: count for name, count in erased.items() if count}
+
+
+@repeated
+def _erase(store: Store, scope: Scope) -> dict[str, int]:
+    tables = [table.name for table in reversed(store.records.schema.tables) if table.name != META]
+    with store.writer(scope) as writer:
+        return {name: writer.erase(name) for name in tables}

@@ -15,6 +15,7 @@ from memu.backends.tables import Table
 from memu.database.fields import check_pair
 from memu.database.mirror import replacing
 from memu.database.portable_lines import TABLES, ExportReader, Header, Line, end_line, header_line, row_line
+from memu.database.repeat import repeated
 from memu.database.rows import touch_items
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
@@ -198,6 +199,7 @@ def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
         yield batch
 
 
+@repeated
 def _write(
     store: Store, batch: Sequence[Line], target: Scope | None, embedder: Recorded | None, done: Imported
 ) -> None:

@@ -10,7 +10,7 @@ import orjson
 
 from memu.backends.base import Row
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
-from memu.backends.tables import Column, Kind, Schema, Table
+from memu.backends.tables import LENGTHS, Column, Kind, Schema, Table
 from memu.database.rows import check_memory_type, check_text
 from memu.database.vectors import Recorded, checked
 from memu.errors import InputError, SourceInvalid
@@ -26,7 +26,6 @@ DERIVED = frozenset({"seq", "url_hash"})
 """Columns that are not exported: a store counts its own changes, and the hash follows from the URL."""
 
 LONGEST_LINE = 512 * 1024 * 1024
-_LENGTHS = {Kind.ID: 36, Kind.HASH: 64, Kind.NAME: 255, Kind.URL: 2048}
 _LISTS = frozenset({"messages", "message_ids"})
 
 
@@ -220,8 +219,8 @@ class ExportReader:
 def _checked(column: Column, value: Any) -> Any:
     """A value that a column of its kind can hold; InputError otherwise."""
     kind, name = column.kind, column.name
-    if kind in _LENGTHS:
-        return check_text(name, value, longest=_LENGTHS[kind])
+    if kind in LENGTHS:
+        return check_text(name, value, longest=LENGTHS[kind])
     if kind is Kind.TEXT:
         return check_text(name, value) if value != "" else ""
     if kind is Kind.VECTOR:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from memu.backends.base import Condition, Row, Transaction, equals
 from memu.backends.schema import CATEGORIES, ITEMS, META, RESOURCES, SCOPES, SEARCHED, STAGED
+from memu.database.repeat import repeated
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, record
@@ -99,10 +100,13 @@ class _Move:
                     seen[state] = seq
             if self._switch(seen, take_all=step == PASSES):
                 break
+        if self.whole:
+            self._fix_dimension()
         self.store.committed()
         logger.info("%d vectors of %s were made", self.made, self.goal.name)
         return Reembedded(self.before, self.goal, self.made, self.resumed)
 
+    @repeated
     def _begin(self) -> None:
         """Name the goal; what was made for another one is thrown away."""
         with self.store.records.transaction() as transaction:
@@ -134,13 +138,19 @@ class _Move:
                 page = self._page(reader, table, since, after)
                 due = self._due(reader, table, page)
             vectors = self._vectors([_text(table, row) for row in due])
-            with self.store.records.transaction() as transaction:
-                self._check_goal(transaction)
-                _keep(ScopedWriter(transaction, scope), table, due, vectors)
+            self._keep(scope, table, due, vectors)
             self._tell(len(due), len(page) - len(due))
             if len(page) < PAGE:
                 return
             after = (page[-1]["id"],)
+
+    @repeated
+    def _keep(
+        self, scope: Scope, table: str, rows: Sequence[Row], vectors: Sequence[NDArray[np.float32] | None]
+    ) -> None:
+        with self.store.records.transaction(str(scope)) as transaction:
+            self._check_goal(transaction)
+            _keep(ScopedWriter(transaction, scope), table, rows, vectors)
 
     def _page(self, reader: ScopedReader, table: str, since: int, after: tuple[str, ...] | None) -> list[Row]:
         wanted = [Condition("seq", "gt", since), *self._lacking()]
@@ -189,6 +199,7 @@ class _Move:
             done = self.made + self.resumed
             self.progress(done, max(done, self.total))
 
+    @repeated
     def _switch(self, seen: Mapping[State, int], *, take_all: bool) -> bool:
         """In one transaction: the last vectors, all vectors, the embedder; False when too much changed meanwhile."""
         with self.store.records.transaction() as transaction:
@@ -199,12 +210,21 @@ class _Move:
             for writer, table, rows in late:
                 _keep(writer, table, rows, self._vectors([_text(table, row) for row in rows]))
                 self._tell(len(rows), 0)
+            for table in SEARCHED if self.whole else ():
+                transaction.fix_dimension(table, None)  # or the index would refuse the new vectors
             for scope, _ in self._owners(transaction):
                 self._exchange(ScopedWriter(transaction, scope))
             transaction.delete(STAGED, [])
             transaction.delete(META, equals(name=GOAL))
             record(transaction, self.goal)
         return True
+
+    @repeated
+    def _fix_dimension(self) -> None:
+        """Apart from the switch: making an index of many vectors takes its time, and search can do without it."""
+        with self.store.records.transaction() as transaction:
+            for table in SEARCHED:
+                transaction.fix_dimension(table, self.goal.dimension)
 
     def _late(self, transaction: Transaction, seen: Mapping[State, int]) -> list[tuple[ScopedWriter, str, list[Row]]]:
         """Rows that changed since they were last looked at."""

@@ -10,24 +10,30 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from memu.backends.dialects import SQLite, parse_dsn
-from memu.backends.schema import build_schema
+from memu.backends.dialects import EXAMPLES, Dialect, parse_dsn
+from memu.backends.mysql import MySQL
+from memu.backends.postgres import Postgres
+from memu.backends.schema import SCOPES, build_schema
+from memu.backends.server import Server
 from memu.backends.sql import SqlRecordStore
+from memu.backends.sqlite import SQLite
 from memu.database.core import Database
 from memu.database.fields import FIELDS
 from memu.database.mirror import Mirror
 from memu.database.store import Store
-from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout, stored_scope_fields
+from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
 from memu.errors import ConfigError
 from memu.recall.text import analyzer
 from memu.scope import CORE_FIELDS
-from memu.settings import DatabaseConfig
+from memu.settings import DatabaseConfig, MetadataStoreConfig
 
 logger = logging.getLogger("memu.database")
 
 DEFAULT_INDEX_BUDGET = 512 * 1024 * 1024
 LONGEST_FIELD = 48
-DEFAULT_DSN = {"sqlite": "sqlite:///memu.db", "inmemory": "sqlite://"}
+DEFAULT_SQLITE = "sqlite:///memu.db"
+SERVERS: dict[str, tuple[str, type[Server]]] = {"postgres": ("postgresql", Postgres), "mysql": ("mysql", MySQL)}
+"""The providers that are database servers: what their DSNs begin with, and their dialect."""
 
 _open: dict[tuple[object, ...], Store] = {}
 _lock = threading.Lock()
@@ -124,38 +130,49 @@ def _taken_names() -> frozenset[str]:
     return frozenset(columns | {field.name for fields in FIELDS.values() for field in fields})
 
 
+def _dialect(settings: MetadataStoreConfig) -> Dialect:
+    """How to speak to the database that the settings name."""
+    provider = settings.provider
+    if provider == "inmemory":
+        return SQLite(parse_dsn("sqlite://", expected="sqlite"))
+    if provider == "sqlite":
+        dsn = settings.dsn or DEFAULT_SQLITE
+        return SQLite(parse_dsn(dsn, expected="sqlite"), creates=settings.ddl_mode == "create")
+    if provider not in SERVERS:
+        known = ", ".join(("inmemory", "sqlite", *SERVERS))
+        raise ConfigError(f"the provider {provider!r} is not available in this version: use one of {known}.")
+    kind, dialect = SERVERS[provider]
+    if settings.dsn is None:
+        raise ConfigError(f"the provider {provider!r} needs a dsn, such as {EXAMPLES[kind]}.")
+    return dialect(parse_dsn(settings.dsn, expected=kind), settings.pool)
+
+
 def _recipe(
     config: DatabaseConfig, fields: Sequence[str]
 ) -> tuple[Callable[[], SqlRecordStore], tuple[object, ...] | None]:
     """How to open the record store, and the key under which it is shared; None when it is not to be shared."""
     settings = config.metadata_store
-    if settings.provider not in DEFAULT_DSN:
-        raise ConfigError(
-            f"the provider {settings.provider!r} is not available in this version: use sqlite or inmemory."
-        )
-    dsn = settings.dsn if settings.provider == "sqlite" and settings.dsn else DEFAULT_DSN[settings.provider]
-    dialect = SQLite(parse_dsn(dsn, expected="sqlite"), creates=settings.ddl_mode == "create")
-    path = dialect.path.resolve() if dialect.path else None
-    # A field that the file has and the model lacks still parts the owners; the file's order names their folders.
-    open_fields = next((store.scope_fields for key, store in _open.items() if path and key[0] == path), None)
-    stored = open_fields or (stored_scope_fields(path) if path else ())
-    schema = build_schema((*stored, *fields))
-    _refuse_new_fields(path, schema.scope_fields)
+    dialect = _dialect(settings)
+    where = dialect.identity
+    # A field that the database has and the model lacks still parts the owners; its order names their folders.
+    open_fields = next((store.scope_fields for key, store in _open.items() if where and key[0] == where), None)
+    schema = build_schema((*(open_fields or dialect.stored_key(SCOPES)), *fields))
+    _refuse_new_fields(dialect, schema.scope_fields)
 
     def make() -> SqlRecordStore:
-        return SqlRecordStore(dialect, schema, MIGRATIONS, adopt)
+        return SqlRecordStore(dialect, schema, MIGRATIONS, None if settings.provider in SERVERS else adopt)
 
-    mirror = _mirror_path(config)
-    return make, (path, mirror, settings.ddl_mode, schema.scope_fields) if path else None
+    mirror, index = _mirror_path(config), config.vector_index.provider if config.vector_index else None
+    return make, (where, mirror, settings.ddl_mode, index, schema.scope_fields) if where else None
 
 
-def _refuse_new_fields(path: Path | None, fields: Sequence[str]) -> None:
-    """A handle that is open knows the fields that the file had then: it would read and erase across new ones."""
-    for store in (store for key, store in _open.items() if key[0] == path):
+def _refuse_new_fields(dialect: Dialect, fields: Sequence[str]) -> None:
+    """A handle that is open knows the fields that the store had then: it would read and erase across new ones."""
+    for store in (store for key, store in _open.items() if key[0] == dialect.identity):
         if new := [name for name in fields if name not in store.scope_fields]:
             raise ConfigError(
-                f"{path} is open in this process without the scope field {new[0]!r}: close every service and database "
-                "handle on it before it is opened with a user model that has more fields."
+                f"{dialect.place} is open in this process without the scope field {new[0]!r}: close every service and "
+                "database handle on it before it is opened with a user model that has more fields."
             )
 
 
@@ -167,7 +184,8 @@ def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: in
     try:
         path = _mirror_path(config)
         mirror = Mirror(path) if path else None
-        store = Store(records, index_budget=index_budget, language=language, mirror=mirror)
+        exact = config.vector_index is not None and config.vector_index.provider != "pgvector"
+        store = Store(records, index_budget=index_budget, language=language, mirror=mirror, exact=exact)
         if config.metadata_store.ddl_mode == "validate":
             records.validate()
         elif not (records.is_current() and store.store_id):

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from memu.backends.base import Condition, equals
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database import fields
+from memu.database.repeat import repeated
 from memu.database.repository import Checks, Repository, claimed
 from memu.database.rows import (
     Wanted,
@@ -49,6 +50,7 @@ class ResourceRepo(Repository[Resource]):
         """Delete the resources that meet a filter, with all items that came from them."""
         return self.clear(where)
 
+    @repeated
     def create_resource(
         self,
         *,
@@ -116,6 +118,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
         """Delete the items that meet a filter."""
         return self.clear(where)
 
+    @repeated
     def create_item(
         self,
         *,
@@ -145,6 +148,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
             file_under(writer, self.store, row["id"], filed_in)
         return self._record({**scope.as_dict(), **{name: row[name] for name in self._columns if name in row}})
 
+    @repeated
     def update_item(
         self,
         *,
@@ -191,6 +195,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
             row = writer.get(ITEMS, equals(id=item_id), self._columns)
         return self._record(row or before)
 
+    @repeated
     def delete_item(self, item_id: str, user_data: Mapping[str, Any] | None = None) -> None:
         """Delete an item with its links and its history; an id that the scope does not hold is NotFoundError."""
         scope = self._find_owner(item_id, user_data)
@@ -240,6 +245,7 @@ class MemoryCategoryRepo(Repository[MemoryCategory]):
             row = reader.get(CATEGORIES, equals(name=name), self._columns)
         return self._record(row) if row else None
 
+    @repeated
     def get_or_create_category(
         self,
         *,
@@ -256,6 +262,7 @@ class MemoryCategoryRepo(Repository[MemoryCategory]):
             row = ensure_categories(writer, self.store, [Wanted(name, description, vector)])[name]
         return self._record({name: row[name] for name in (*self._columns, *scope.as_dict()) if name in row})
 
+    @repeated
     def update_category(
         self,
         *,
@@ -301,6 +308,7 @@ class CategoryItemRepo(Repository[CategoryItem]):
         """The links of one item."""
         return self.list_relations({"item_id": item_id})
 
+    @repeated
     def link_item_category(
         self, item_id: str, category_id: str, user_data: Mapping[str, Any] | None = None
     ) -> CategoryItem:
@@ -320,6 +328,7 @@ class CategoryItemRepo(Repository[CategoryItem]):
             raise NotFoundError(f"the link of {item_id!r} to {category_id!r} was deleted meanwhile.")
         return self._record(row)
 
+    @repeated
     def unlink_item_category(self, item_id: str, category_id: str, user_data: Mapping[str, Any] | None = None) -> None:
         """Take an item out of a category; nothing happens when it is not in it."""
         scope = MemoryItemRepo(self.store, self.scope)._find_owner(item_id, user_data)

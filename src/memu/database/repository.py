@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from memu.backends.base import Condition, Row, Where, equals
 from memu.database import fields
+from memu.database.repeat import repeated
 from memu.database.rows import check_metadata, check_text
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
@@ -77,9 +78,13 @@ class Repository(Generic[R]):
         """Delete the records that meet a filter, and return what was deleted, by id."""
         gone = {record.id: record for record in self.iterate(where, superseded=True)}
         for scope, ids in self._by_owner(gone.values()).items():
-            with self.store.writer(scope) as writer:
-                self._delete(writer, ids)
+            self._clear(scope, ids)
         return gone
+
+    @repeated
+    def _clear(self, scope: Scope, ids: Sequence[str]) -> None:
+        with self.store.writer(scope) as writer:
+            self._delete(writer, ids)
 
     def load_existing(self) -> None:
         """Nothing to load: rows are read when they are asked for. Kept because older code calls it."""
@@ -126,6 +131,7 @@ class Repository(Generic[R]):
         record = self.model(**row)
         return record.attach(self._write_field)  # type: ignore[return-value]
 
+    @repeated
     def _write_field(self, record: Record, name: str, value: Any) -> None:
         """Persist an assignment to a live record, held to the same rules as a call that makes one."""
         if name in self.checks:

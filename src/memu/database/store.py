@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
-from memu.backends.base import RecordStore, equals
-from memu.backends.schema import META
+from memu.backends.base import ALONE, Capability, RecordStore, equals
+from memu.backends.schema import META, SEARCHED
 from memu.database.mirror import Mirror
 from memu.database.unit import ScopedReader, ScopedWriter
-from memu.database.vectors import Recorded, claim, recorded
+from memu.database.vectors import Recorded, claim, decides, recorded
 from memu.errors import ClosedError, MemuError
 from memu.models import utc_now
 from memu.recall.cache import IndexCache
@@ -26,19 +26,29 @@ from memu.sources.hashing import digest
 logger = logging.getLogger("memu.database")
 
 THREADS = 4
-"""Threads on which the reading calls of services cross from the event loop to one store; writing ones have one more."""
+"""Threads on which the reading calls of services cross from the event loop to one store."""
+WRITERS = 4
+"""Threads for the writing ones, where several can write at once."""
 
 
 class Store:
     """A record store with its search indexes, its mirror and its threads; closed when its last user lets go.
 
-    A user lets go by `release`, which whoever shares the store sets.
+    A user lets go by `release`, which whoever shares the store sets. With `exact` the resident indexes hold the vectors
+    even where the record store could search them itself.
     """
 
     def __init__(
-        self, records: RecordStore, *, index_budget: int, language: str = "english", mirror: Mirror | None = None
+        self,
+        records: RecordStore,
+        *,
+        index_budget: int,
+        language: str = "english",
+        mirror: Mirror | None = None,
+        exact: bool = False,
     ) -> None:
         self.records = records
+        self.searches_vectors = bool(records.capabilities & Capability.VECTORS) and not exact
         self.indexes = IndexCache(index_budget, lambda: ScopeIndex(language))
         self.mirror = mirror
         self.users = 0
@@ -61,8 +71,8 @@ class Store:
 
     @property
     def writer_executor(self) -> ThreadPoolExecutor:
-        """The one thread on which writing calls wait for each other and for other processes, in no reader's way."""
-        return self._threads("memu-writer", 1)
+        """The threads on which writing calls wait for others, in no reader's way: one, where only one can write."""
+        return self._threads("memu-writer", WRITERS if self.records.capabilities & Capability.PARALLEL else 1)
 
     def _threads(self, name: str, count: int) -> ThreadPoolExecutor:
         with self._lock:
@@ -91,14 +101,23 @@ class Store:
 
     @contextmanager
     def writer(self, scope: Scope, embedder: Recorded | None = None) -> Iterator[ScopedWriter]:
-        """One transaction on one scope; `embedder` is claimed for the store's vectors before anything is written."""
+        """One transaction on one scope; `embedder` is claimed for the store's vectors before anything is written.
+
+        The server may break it off for others' sake (Deadlock): whoever calls this is `repeated`.
+        """
         self._check_open()
-        with self.records.transaction() as transaction:
-            if embedder is not None:
-                claim(transaction, embedder)
+        with self.records.transaction(self._lock_of(scope, embedder)) as transaction:
+            if embedder is not None and claim(transaction, embedder):
+                for table in SEARCHED:
+                    transaction.fix_dimension(table, embedder.dimension)
             unit = ScopedWriter(transaction, scope)
             yield unit
         unit.warning = self.committed()
+
+    def _lock_of(self, scope: Scope, embedder: Recorded | None) -> str:
+        """What the transaction of a scope must wait for: who decides the store's embedder must be alone in it."""
+        deciding = embedder is not None and decides(self.embedder(), embedder)
+        return ALONE if deciding else str(scope)
 
     def committed(self) -> str | None:
         """What follows every commit: the main file is made complete, the mirror is told; a warning if that failed."""

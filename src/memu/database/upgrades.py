@@ -18,7 +18,7 @@ from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, SCOPES
 from memu.backends.sql import SqlRecordStore
 from memu.database.backup import backup_file
 from memu.database.rows import item_defaults
-from memu.errors import SchemaError, StorageBusy
+from memu.errors import SchemaError
 from memu.scope import CORE_FIELDS, DEFAULT
 from memu.sources.hashing import digest
 
@@ -55,24 +55,6 @@ def is_old_file(path: Path) -> bool:
     except sqlite3.DatabaseError:
         return False  # locked, damaged, or no database: opening it says which
     return is_old_layout([name for (name,) in tables])
-
-
-def stored_scope_fields(path: Path) -> tuple[str, ...]:
-    """The scope fields that a database file has, in its order; none when there is no such file or it is no store.
-
-    Raises:
-        StorageBusy: another process holds the file.
-    """
-    if not path.is_file():
-        return ()
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
-            columns = connection.execute("SELECT name, pk FROM pragma_table_info(?)", (SCOPES,)).fetchall()
-    except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
-            raise StorageBusy(f"{path} is locked by another process: repeat the call.") from error
-        return ()  # damaged, or no database: opening it says which
-    return tuple(name for name, place in sorted(columns, key=lambda column: column[1]) if place)
 
 
 @contextmanager

@@ -66,16 +66,22 @@ def require(transaction: Transaction, wanted: Recorded) -> Recorded | None:
     return held
 
 
-def claim(transaction: Transaction, wanted: Recorded) -> None:
-    """Record `wanted` as the store's embedder, or make sure that it is.
+def decides(held: Recorded | None, wanted: Recorded) -> bool:
+    """Whether claiming `wanted` would change what is recorded."""
+    return held is None or (wanted.known and not held.known)
+
+
+def claim(transaction: Transaction, wanted: Recorded) -> bool:
+    """Record `wanted` as the store's embedder, or make sure that it is; whether these are the store's first vectors.
 
     Raises:
         EmbedderMismatch: the store's vectors come from another embedder.
         VectorError: vectors without a model name have another dimension than the store's.
     """
     held = require(transaction, wanted)
-    if held is None or (wanted.known and not held.known):
+    if decides(held, wanted):
         record(transaction, wanted)
+    return held is None
 
 
 def mismatch(held: Recorded, wanted: Recorded) -> EmbedderMismatch | VectorError:

@@ -7,6 +7,7 @@ from memu.backends.base import Condition
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES
 from memu.database.core import Database
 from memu.database.registry import open_database
+from memu.database.repeat import repeated
 from memu.database.repository import claimed
 from memu.database.rows import check_memory_type, check_text, known_resource, touch_items
 from memu.database.vectors import checked
@@ -112,6 +113,7 @@ class SQLiteDB:
     def _of(self, record: Record) -> Database:
         return self._pair(record.user_id, record.agent_id)
 
+    @repeated
     def _insert(self, table: str, record: Record, **further: Any) -> None:
         """Write a caller's record as a row of its owner."""
         check_text("id", record.id, longest=36)

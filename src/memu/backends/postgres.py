@@ -1,0 +1,186 @@
+"""PostgreSQL with pgvector, by psycopg 3."""
+
+import json
+from collections.abc import Hashable, Mapping
+from functools import partial
+from hashlib import sha256
+from types import NoneType
+from typing import Any, ClassVar
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from memu import errors
+from memu.backends.base import ALONE, Capability
+from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, words
+from memu.backends.pgvector import Searches, make_index
+from memu.backends.server import Server
+from memu.backends.types import PgVector
+from memu.settings import PoolConfig
+
+OLDEST_VECTOR = (0, 8)
+"""pgvector 0.8 brought iterative scans, without which a filter leaves too few rows."""
+
+INSTALL = (
+    "install pgvector 0.8 or later on the server (Debian: postgresql-<version>-pgvector; Docker: pgvector/pgvector), "
+    "and run CREATE EXTENSION vector in the database"
+)
+
+
+class Postgres(Server):
+    """PostgreSQL 13 or later."""
+
+    name = "postgres"
+    driver = "psycopg"
+    modules: ClassVar[Mapping[str, str]] = {"psycopg": "psycopg"}
+    extra = "postgres"
+    port = 5432
+    nulls_first = False
+    capabilities = Server.capabilities | Capability.VECTORS
+    json_types: ClassVar[Mapping[type, tuple[str, ...]]] = {
+        NoneType: ("null",),
+        bool: ("boolean",),
+        str: ("string",),
+        float: ("number",),
+    }
+
+    def __init__(self, url: URL, pool: PoolConfig | None = None) -> None:
+        super().__init__(url, pool)
+        self.vectors = Searches()
+
+    def connect(self) -> Engine:
+        """Unescaped JSON, as everywhere."""
+        from sqlalchemy.dialects.postgresql.base import ischema_names
+
+        ischema_names.setdefault("vector", PgVector)  # or reading the tables back would warn of an unknown type
+        engine = super().connect()
+        engine.dialect._json_serializer = partial(json.dumps, ensure_ascii=False, allow_nan=False)
+        return engine
+
+    def connect_args(self) -> dict[str, Any]:
+        """Wait no longer for a connection than is configured."""
+        return {"connect_timeout": max(2, round(self.pool.connect_timeout))}  # libpq takes no less
+
+    def connected(self, connection: Any) -> None:
+        """Times in UTC, bounded waits, and a search of the vector index that does not stop at too few rows."""
+        limits = {"lock_timeout": BUSY_SECONDS, "statement_timeout": self.pool.statement_timeout or 0}
+        settings = {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
+        settings |= {"TimeZone": "UTC", "hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "200"}
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("; ".join(f"SET {name} = '{value}'" for name, value in settings.items()))
+
+    def begin(self, connection: Connection, *, writes: bool, lock: str) -> None:
+        """Writers share the store's lock and own their scope's; who is alone, or makes tables, owns the store's."""
+        if not writes:
+            connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            return
+        turns = f"pg_advisory_xact_lock({_key(ALONE)})"
+        if lock not in (ALONE, MAKING):
+            turns = f"pg_advisory_xact_lock_shared({_key(ALONE)}), pg_advisory_xact_lock({_key(lock)})"
+        connection.exec_driver_sql(f"BEGIN ISOLATION LEVEL READ COMMITTED; SELECT {turns}")
+
+    def prepare(self, connection: Connection, tables: Mapping[str, sa.Table]) -> None:
+        """The extension, new enough."""
+        held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
+        if held is None:
+            try:
+                with connection.begin_nested():
+                    connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS vector")
+            except DBAPIError as error:
+                fault = f'{self.place}: the extension "vector" cannot be made ({words(error)}): {INSTALL}.'
+                raise errors.SchemaError(fault) from error.orig
+            held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
+        if tuple(int(part) for part in str(held).split(".")[:2]) < OLDEST_VECTOR:
+            raise errors.SchemaError(
+                f"{self.place}: pgvector {held} is too old: {INSTALL} (or ALTER EXTENSION vector UPDATE)."
+            )
+
+    def insert(self, table: sa.Table, conflict: str) -> Any:
+        """PostgreSQL's ON CONFLICT."""
+        from sqlalchemy.dialects.postgresql import insert
+
+        statement = insert(table)
+        if conflict == "ignore":
+            return statement.on_conflict_do_nothing()
+        key = list(table.primary_key.columns)
+        values = {column.name: statement.excluded[column.name] for column in table.columns if column not in key}
+        return statement.on_conflict_do_update(index_elements=key, set_=values) if values else statement
+
+    def json_type(self, column: Any, path: tuple[str, ...]) -> Any:
+        """`json_typeof`, which is NULL for what is not there."""
+        return sa.func.coalesce(sa.func.json_typeof(sa.func.json_extract_path(column, *path)), "null")
+
+    def json_value(self, column: Any, path: tuple[str, ...], kind: type) -> Any:
+        """As text, which is then read as what it is; strings are compared byte by byte, like names."""
+        text = sa.func.json_extract_path_text(column, *path)
+        if kind is str:
+            return sa.collate(text, "C")
+        return sa.cast(text, sa.Boolean() if kind is bool else sa.Double())
+
+    def fix_dimension(self, connection: Connection, table: sa.Table, dimension: int | None) -> None:
+        """The index of the vectors; see `pgvector.make_index`."""
+        make_index(connection, table, dimension)
+
+    def nearest(
+        self,
+        connection: Connection,
+        table: sa.Table,
+        vector: NDArray[np.float32],
+        where: sa.ColumnElement[bool],
+        limit: int | None,
+        known_as: Hashable,
+    ) -> list[tuple[str, float]]:
+        """See `pgvector.Searches`."""
+        return self.vectors.nearest(connection, table, vector, where, limit, known_as)
+
+    def reason(self, error: DBAPIError) -> Fault | None:
+        """By the SQLSTATE of the server; without one it was the connection."""
+        state = getattr(error.orig, "sqlstate", None)
+        if state is None:
+            lost = type(error.orig).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+            return self._connection_fault(error) if lost else None
+        return self._faults(error).get(state) or self._faults(error).get(state[:2])
+
+    def _connection_fault(self, error: DBAPIError) -> Fault:
+        """libpq tells why a connection failed in words only."""
+        said = str(error.orig)
+        if "password" in said or "authentication" in said:
+            return self.refused()
+        if "does not exist" in said:
+            return errors.StorageUnavailable, f"{self.place}: {words(error)}; make it with CREATE DATABASE."
+        return self.unreachable(error)
+
+    def _faults(self, error: DBAPIError) -> dict[str, Fault]:
+        """By whole code, or by class (the first two letters)."""
+        said, place = words(error), self.place
+        return {
+            "08": self.unreachable(error),
+            "22": (errors.InputError, f"a value cannot be stored ({said})."),
+            "23": (errors.IntegrityError, f"a row breaks a key of the store: {said}."),
+            "25006": (errors.StorageReadOnly, f"{place} takes no writes: {said}. Is it a replica?"),
+            "28": self.refused(),
+            "40001": (errors.Deadlock, f"{place} broke off the transaction for another one."),
+            "40P01": (errors.Deadlock, f"{place} broke off the transaction for another one."),
+            "42501": (errors.StorageReadOnly, f"{place} does not permit it: {said}."),
+            "42P01": (errors.SchemaError, f'{place}: {said}; open the store once with ddl_mode="create".'),
+            "53100": (errors.StorageFull, f"{place}: the disk of the server is full: {said}."),
+            "53200": (errors.StorageFull, f"{place}: the server is out of memory: {said}."),
+            "53300": (errors.StorageBusy, f"{place} takes no more connections: {said}."),
+            "54": (errors.InputError, f"a value is too long for an index of the server ({said})."),
+            "55P03": (errors.StorageBusy, f"{place} is locked by another writer for over {BUSY_SECONDS:.0f} s."),
+            "57014": (errors.StorageBusy, f"{place}: {said}; see statement_timeout."),
+            "57P": self.unreachable(error),
+            "57P01": self.unreachable(error),
+            "57P02": self.unreachable(error),
+            "57P03": self.unreachable(error),
+            "58": (errors.StorageFull, f"{place}: the server could not write: {said}."),
+        }
+
+
+def _key(lock: str) -> int:
+    """The 64-bit number of a lock."""
+    return int.from_bytes(sha256(f"memu {lock}".encode()).digest()[:8], signed=True)

@@ -1,0 +1,96 @@
+"""What database servers share: pools, sessions, and errors that name the host and never the password."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.exc import DBAPIError
+
+from memu import errors
+from memu.backends.dialects import Dialect, Fault, words
+from memu.settings import PoolConfig
+
+SECRET = ("pass", "secret", "key", "token")
+"""What an option of a DSN that must not be shown has in its name."""
+
+
+class Server(Dialect):
+    """A database server, reached over a pool of connections."""
+
+    driver: ClassVar[str]
+    """The SQLAlchemy driver of a DSN that names none."""
+    modules: ClassVar[Mapping[str, str]]
+    """The Python module of each driver that is known here."""
+    extra: ClassVar[str]
+    """The extra that installs the default driver."""
+    port: ClassVar[int]
+
+    def __init__(self, url: URL, pool: PoolConfig | None = None) -> None:
+        if "+" not in url.drivername:
+            url = url.set(drivername=f"{url.drivername}+{self.driver}")
+        super().__init__(url)
+        self.pool = pool or PoolConfig()
+
+    def connect(self) -> Engine:
+        """A pool; its connections are made when they are first needed, and begin transactions on our word only."""
+        self._require_driver()
+        return sa.create_engine(
+            self.url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=self.pool.pool_size,
+            max_overflow=self.pool.max_overflow,
+            pool_timeout=self.pool.pool_timeout,
+            pool_recycle=self.pool.pool_recycle,
+            connect_args=self.connect_args(),
+        )
+
+    def connect_args(self) -> dict[str, Any]:
+        """Further arguments of the driver's `connect`."""
+        return {}
+
+    def _require_driver(self) -> None:
+        driver = self.url.get_driver_name()
+        if driver not in self.modules:
+            known = ", ".join(f"{self.name}+{name}://" for name in self.modules)
+            raise errors.ConfigError(f"the dsn names the driver {driver!r}: expected one of {known}.")
+        try:
+            import_module(self.modules[driver])
+        except ImportError as error:
+            raise errors.MissingExtra(
+                f"the driver of {self.name}, {driver}, is not installed ({error}): pip install 'memu[{self.extra}]'."
+            ) from None
+
+    @property
+    def place(self) -> str:
+        """Host, port and database."""
+        url = self.url
+        return f"{url.host or 'localhost'}:{url.port or self.port}/{url.database or ''}"
+
+    def describe(self) -> dict[str, Any]:
+        """The provider and the DSN, without its password or anything like one."""
+        shown = {
+            name: "***" if any(part in name.casefold() for part in SECRET) else value
+            for name, value in self.url.query.items()
+        }
+        dsn = self.url.set(query=shown).render_as_string(hide_password=True)
+        return {"provider": self.name, "dsn": dsn, "pool": self.pool.model_dump()}
+
+    def translate(self, error: DBAPIError) -> errors.MemuError:
+        """A connection that was lost while a transaction was on its way is an outage, whatever the driver calls it."""
+        if error.connection_invalidated and self.reason(error) is None:
+            return errors.StorageUnavailable(f"{self.place}: the connection was lost ({words(error)}). {ASK}")
+        return super().translate(error)
+
+    def unreachable(self, error: DBAPIError) -> Fault:
+        """The fault of a server that cannot be reached."""
+        return errors.StorageUnavailable, f"{self.place} cannot be reached: {words(error)}. {ASK}"
+
+    def refused(self) -> Fault:
+        """The fault of a user whom the server does not know; the server's words hold no password."""
+        user = self.url.username or ""
+        return errors.StorageUnavailable, f"{self.place} refused the user {user!r}: check name and password in the dsn."
+
+
+ASK = "Is the server running, and the dsn's host and port right?"
