@@ -1,6 +1,7 @@
 """For all tests: a skip says why, and what is required is not skipped."""
 
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,7 @@ settings.register_profile("search", max_examples=1000, deadline=None, print_blob
 settings.load_profile(os.environ.get("MEMU_HYPOTHESIS", "steady"))
 
 pytest.register_assert_rewrite("memu.testing")
+pytest_plugins = ["servers.plugin"] if Path(__file__).with_name("servers").is_dir() else []
 
 from memu.testing.requirements import VARIABLE, required  # noqa: E402 - rewritten asserts come first
 
