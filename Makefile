@@ -5,6 +5,8 @@ SHELL := bash
 
 BIN := .venv/bin
 PINNED := pyproject.toml requirements/constraints.txt requirements/weights.txt scripts/install.sh
+# What no test may skip. MySQL comes from a fetch that may fail, loudly.
+REQUIRED = sqlite,inmemory,postgres,mariadb$(shell [ ! -d .venv/mysql ] || echo ,mysql)
 GUARD_LOG := $(CURDIR)/.venv/guard.log
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1
@@ -28,8 +30,8 @@ demo: .venv/.ready-run ## memorize the files in examples/, ask questions about t
 	@$(BIN)/python examples/demo.py
 
 .PHONY: test
-test: export MEMU_REQUIRE_BACKENDS := sqlite,inmemory
-test: lint types ## run everything that must pass: lint, types, all tests (ARGS="-k name" to choose)
+test: export MEMU_REQUIRE_BACKENDS = $(REQUIRED)
+test: lint types servers ## run everything that must pass: lint, types, all tests (ARGS="-k name" to choose)
 	$(call pytest,-n 2 --dist loadscope $(ARGS))
 
 .PHONY: lint
@@ -47,8 +49,13 @@ docs: .venv/.ready-dev ## run every Python and shell block of the documentation,
 .PHONY: soak
 soak: export MEMU_CRASH_STEP := 1
 soak: export MEMU_HYPOTHESIS := search
-soak: .venv/.ready-dev ## run the long versions of the tests that kill processes and drive random operations
+soak: export MEMU_REQUIRE_BACKENDS = $(REQUIRED)
+soak: servers ## run the long versions of the tests that kill processes and drive random operations
 	$(call pytest,tests/promises tests/conformance -n 2 --timeout 3600 $(ARGS))
+
+.PHONY: servers
+servers: .venv/.ready-dev ## install the database servers that the tests start (MariaDB as root; MySQL into .venv)
+	@scripts/servers.sh
 
 .PHONY: bench
 bench: .venv/.ready-dev ## measure speed on this machine

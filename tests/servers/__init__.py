@@ -37,19 +37,34 @@ def get(name: str) -> Server:
         name: "postgres", "mariadb" or "mysql". `MEMU_TEST_POSTGRES_DSN` and the like name a server to use instead.
     """
     if address := _elsewhere(name):
-        return SERVERS[name](name, **parts(address))
+        return SERVERS[name](name, **parts(address), tools=_tools(name))
     folder = run.folder() / name
     with run.lock(folder):
-        folder.mkdir(exist_ok=True)
         failure = folder / "failure"
         if failure.exists():
             _cannot(name, failure.read_text(encoding="utf-8"))
         try:
-            recipe = RECIPES[name](folder)
+            recipe = _recipe(name)
             return recipe.server(_shared_port(recipe), log_path=folder / "log")
         except (Unavailable, TimeoutError) as error:
             failure.write_text(str(error), encoding="utf-8")
             _cannot(name, str(error))
+
+
+def _recipe(name: str) -> Recipe:
+    """How to run a kind of server; raises `Unavailable` when it is not installed."""
+    folder = run.folder() / name
+    folder.mkdir(exist_ok=True)
+    return RECIPES[name](folder)
+
+
+def _tools(name: str) -> dict[str, list[str]]:
+    """The programs that come with a kind of server; none when it is not installed."""
+    try:
+        with run.lock(run.folder() / name):
+            return _recipe(name).server(0).tools
+    except Unavailable:
+        return {}
 
 
 def _shared_port(recipe: Recipe) -> int:
@@ -84,9 +99,8 @@ def private(
         _cannot(name, f"a server to end and start again can't be had where {_variable(name)} names another one")
     shared = run.folder() / name
     with run.lock(shared):
-        shared.mkdir(exist_ok=True)
         try:
-            recipe = RECIPES[name](shared)
+            recipe = _recipe(name)
         except Unavailable as error:
             _cannot(name, str(error))
     folder = run.folder() / f"{name}-{secrets.token_hex(4)}"

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -45,10 +44,9 @@ class MySQLServer(Server):
         self.run(f"DROP DATABASE IF EXISTS `{database_of(dsn)}`")
 
     def dump(self, dsn: str) -> bytes:
-        where = [f"--host={self.host}", f"--port={self.port}", f"--user={self.user}", "--protocol=tcp"]
-        command = [*self.tools["mysqldump"], "--no-defaults", *where, "--default-character-set=utf8mb4"]
-        environment = {**os.environ, "MYSQL_PWD": self.password}
-        return subprocess.run([*command, database_of(dsn)], env=environment, check=True, stdout=subprocess.PIPE).stdout
+        where = ["--no-defaults", "--protocol=tcp", f"--host={self.host}", f"--port={self.port}", f"--user={self.user}"]
+        how = ["--single-transaction", "--default-character-set=utf8mb4", database_of(dsn)]
+        return self.output("mysqldump", [*where, *how], MYSQL_PWD=self.password)
 
     def data_folder(self) -> Path:
         connection = self.bare(self.dsn(self.home))

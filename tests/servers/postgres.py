@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,9 +49,8 @@ class PostgresServer(Server):
         self.run(f'DROP DATABASE IF EXISTS "{database_of(dsn)}" WITH (FORCE)')
 
     def dump(self, dsn: str) -> bytes:
-        command = [*self.tools["pg_dump"], "--host", self.host, "--port", str(self.port), "--username", self.user]
-        environment = {**os.environ, "PGPASSWORD": self.password}
-        return subprocess.run([*command, database_of(dsn)], env=environment, check=True, stdout=subprocess.PIPE).stdout
+        where = [f"--host={self.host}", f"--port={self.port}", f"--username={self.user}"]
+        return self.output("pg_dump", [*where, database_of(dsn)], PGPASSWORD=self.password)
 
     def data_folder(self) -> Path:
         with self.bare(self.dsn(self.home)) as connection:

@@ -1,12 +1,14 @@
 """A database server as tests see it: fresh databases on it, bare connections to it, and its end and return."""
 
+import os
 import secrets
+import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit
 
-from servers.process import Process
+from servers.process import Process, Unavailable
 
 USER = "memu"
 PASSWORD = "pa55-w0rd-canary"
@@ -88,6 +90,16 @@ class Server(ABC):
             connection.cursor().execute(statement)
         finally:
             connection.close()
+
+    def output(self, tool: str, arguments: list[str], **environment: str) -> bytes:
+        """What one of its programs writes."""
+        if tool not in self.tools:
+            raise Unavailable(f"{self!r} comes without {tool}")
+        command = [*self.tools[tool], *arguments]
+        done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{tool} failed: {done.stderr.decode('utf-8', 'replace')}")
+        return done.stdout
 
     # --- only for a private server ---
 
