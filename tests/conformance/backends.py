@@ -2,10 +2,16 @@
 
 import sqlite3
 from contextlib import closing
-from typing import Any
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
 
+import servers
 from memu.backends.base import RecordStore
 from memu.backends.dialects import parse_dsn
+from memu.backends.mysql import MySQL
+from memu.backends.postgres import Postgres
+from memu.backends.server import Server
 from memu.backends.sql import SqlRecordStore
 from memu.backends.sqlite import SQLite
 from memu.backends.tables import Schema
@@ -69,3 +75,60 @@ def complaints(connection: sqlite3.Connection) -> list[Any]:
     """What SQLite's own checks find wrong."""
     wrong = [row for row in connection.execute("PRAGMA quick_check").fetchall() if row != ("ok",)]
     return [*connection.execute("PRAGMA foreign_key_check").fetchall(), *wrong]
+
+
+class ServerBackend(Backend):
+    """A database of its own on a server that the run shares."""
+
+    dialect: ClassVar[type[Server]]
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.server = servers.get(self.name)
+        self.dsn = self.server.create_database()
+
+    def config(self) -> DatabaseConfig:
+        return DatabaseConfig(metadata_store={"dsn": self.dsn})
+
+    def records(self, schema: Schema) -> RecordStore:
+        kind = self.dsn.partition("://")[0]
+        return SqlRecordStore(self.dialect(parse_dsn(self.dsn, expected=kind)), schema)
+
+    def rows(self, database: Database, table: str) -> Rows:
+        with closing(self.driver.cursor()) as cursor:
+            cursor.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in cursor.description]
+            found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        self.driver.rollback()  # or the next look would see the same state again
+        return found
+
+    @cached_property
+    def driver(self) -> Any:
+        """A bare driver's connection, made once: the machine looks thousands of times."""
+        return self.server.bare(self.dsn)
+
+    def wipe(self) -> None:
+        if "driver" in self.__dict__:
+            self.driver.close()
+        self.server.drop_database(self.dsn)
+
+
+class PostgresBackend(ServerBackend):
+    """PostgreSQL with pgvector."""
+
+    name = "postgres"
+    dialect = Postgres
+
+
+class MariaDBBackend(ServerBackend):
+    """MariaDB."""
+
+    name = "mariadb"
+    dialect = MySQL
+
+
+class MySQLBackend(ServerBackend):
+    """MySQL."""
+
+    name = "mysql"
+    dialect = MySQL

@@ -3,7 +3,7 @@
 from pydantic import BaseModel
 
 from memu.database.core import Database
-from memu.database.sqlite import build
+from memu.database.factory import build
 from memu.settings import DatabaseConfig
 
 

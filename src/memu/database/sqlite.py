@@ -3,9 +3,8 @@
 from pydantic import BaseModel
 
 from memu.database.core import Database
-from memu.database.registry import open_database
-from memu.errors import ConfigError
-from memu.settings import DatabaseConfig, parse
+from memu.database.factory import build
+from memu.settings import DatabaseConfig
 
 
 def build_sqlite_database(*, config: DatabaseConfig, user_model: type[BaseModel] | None = None) -> Database:
@@ -18,14 +17,3 @@ def build_sqlite_database(*, config: DatabaseConfig, user_model: type[BaseModel]
         ConfigError: `config` names another provider.
     """
     return build(config, user_model, "sqlite")
-
-
-def build(config: DatabaseConfig, user_model: type[BaseModel] | None, provider: str) -> Database:
-    """Open a database after making sure that it is of the expected provider."""
-    config = parse(DatabaseConfig, config, "config")
-    if config.metadata_store.provider != provider:
-        raise ConfigError(
-            f"config names the provider {config.metadata_store.provider!r}: this builder opens {provider!r}; "
-            "build_database opens any."
-        )
-    return open_database(config, user_model)
