@@ -125,7 +125,7 @@ class MySQL(Server):
         connection.exec_driver_sql(f"INSERT IGNORE INTO {LOCKS} (name) VALUES ('store')")  # noqa: S608 - words of ours
 
     def insert(self, table: sa.Table, conflict: str) -> Any:
-        """ON DUPLICATE KEY, which looks at every key; IGNORE would also pass over what does not fit or refers to nothing."""
+        """ON DUPLICATE KEY, which sees every key; IGNORE would also pass over what does not fit, or refers nowhere."""
         from sqlalchemy.dialects.mysql import insert
 
         statement = insert(table)

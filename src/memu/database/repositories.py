@@ -10,6 +10,7 @@ from memu.database import fields
 from memu.database.repeat import repeated
 from memu.database.repository import Checks, Repository, claimed
 from memu.database.rows import (
+    LIVE,
     Wanted,
     check_memory_type,
     check_metadata,
@@ -30,9 +31,6 @@ from memu.errors import InputError, NotFoundError
 from memu.models import CategoryItem, MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope
 from memu.sources.hashing import digest
-
-LIVE = (Condition("valid_to", "eq", None),)
-"""Items that hold now; superseded ones have an end."""
 
 
 class ResourceRepo(Repository[Resource]):

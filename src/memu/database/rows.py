@@ -27,6 +27,10 @@ DEEPEST = 100
 """How many levels of lists and objects metadata may have; some servers take no more."""
 
 
+LIVE = (Condition("valid_to", "eq", None),)
+"""Items that hold now; superseded ones have an end."""
+
+
 def check_text(name: str, value: Any, *, longest: int | None = None) -> str:
     """A caller's text, fit to be stored.
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from memu.backends.base import Condition, Row
+from memu.backends.base import Condition, Row, equals
 from memu.backends.filters import matches
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TOMBSTONES
 from memu.database import fields
+from memu.database.rows import LIVE
 from memu.database.store import Store
 from memu.database.unit import ScopedReader
 from memu.database.vectors import checked, mismatch, unknown
@@ -17,10 +20,18 @@ from memu.errors import VectorError
 from memu.extract.base import index_text
 from memu.recall.base import Delta, Entry, Hits, Query
 from memu.recall.index import ScopeIndex
+from memu.recall.ranking import DECIMALS
 from memu.scope import Scope
 
 EMBEDDED = "embedded"
 """The field of an index entry that says whether it has a vector."""
+
+SMALL = 1000
+"""Entries of a scope whose vectors are all compared, where the store compares them."""
+CANDIDATES, CANDIDATES_PER_RESULT = 200, 20
+"""Of a larger scope so many rows, at least, are looked at for each signal."""
+LEAST = 1e-6
+"""A score that only an entry with some evidence has."""
 
 
 def search(
@@ -42,7 +53,33 @@ def search(
         conditions = [*further, *fields.conditions(table, where, reader)]
         index = _fresh_index(store, reader, table)
     keep = (lambda values: matches(values, conditions)) if conditions else None
-    return index.search(replace(query, keep=keep))
+    query = replace(query, keep=keep)
+    if store.searches_vectors and query.vector is not None:
+        query = replace(query, cosines=_cosines(store, scope, table, query, conditions, index))
+    return index.search(query)
+
+
+def _cosines(
+    store: Store, scope: Scope, table: str, query: Query, conditions: Sequence[Condition], index: ScopeIndex
+) -> dict[str, float]:
+    """The cosines that can decide an answer, from a store that searches vectors itself.
+
+    Of a small scope all. Of a large one those of the nearest rows that the filter lets through, and of the rows that
+    the words find; a row in neither has no part in the best of the answer.
+    """
+    if query.vector is None:
+        return {}
+    find = partial(store.records.nearest, table, query.vector)
+    own = equals(**scope.as_dict())
+    if len(index) <= SMALL:
+        return dict(find(where=own))
+    most = max(CANDIDATES, CANDIDATES_PER_RESULT * query.top_k)
+    filtered = fields.on_rows(one for one in conditions if one.field != EMBEDDED)
+    found = dict(find(where=[*own, *filtered], limit=most))
+    spoken = index.search(Query(text=query.text, top_k=most, min_score=LEAST))
+    if missing := tuple(hit.id for hit in spoken if hit.id not in found):
+        found |= find(where=[*own, Condition("id", "in", missing)])
+    return found
 
 
 def nearest(
@@ -57,33 +94,59 @@ def nearest(
         raise mismatch(held, unknown(len(numbers)))
     _, rest = fields.split_scope(where, store.scope_fields)
     unit = np.asarray(numbers, dtype=np.float32)
+    if store.searches_vectors:
+        return _nearest_rows(store, scope, unit, top_k, rest)
     query = Query(vector=unit / np.linalg.norm(unit), top_k=top_k, context=False)
     hits = search(store, scope, ITEMS, query, rest, further=[Condition(EMBEDDED, "eq", True)])
     return [(hit.id, hit.score) for hit in hits]
 
 
+def _nearest_rows(
+    store: Store, scope: Scope, vector: NDArray[np.float32], top_k: int, where: Mapping[str, Any]
+) -> list[tuple[str, float]]:
+    """The same from a store that searches vectors itself: one statement, no index."""
+    met: list[Condition] = [*equals(**scope.as_dict()), *LIVE]
+    if where:
+        with store.reader(scope) as reader:
+            met += fields.on_rows(fields.conditions(ITEMS, where, reader))
+    rows = store.records.nearest(ITEMS, vector, where=met, limit=top_k)
+    return [(key, round(max(0.0, cosine), DECIMALS)) for key, cosine in rows]
+
+
 def _fresh_index(store: Store, reader: ScopedReader, table: str) -> ScopeIndex:
     def refresh(index: ScopeIndex | None) -> Delta | None:
-        return changes(reader, table, index)
+        return changes(reader, table, index, vectors=not store.searches_vectors)
 
     return store.indexes.get((reader.scope, table), refresh)
 
 
-def changes(reader: ScopedReader, table: str, index: ScopeIndex | None) -> Delta | None:
-    """What an index does not know yet; None when it knows all."""
+def changes(reader: ScopedReader, table: str, index: ScopeIndex | None, *, vectors: bool = True) -> Delta | None:
+    """What an index does not know yet; None when it knows all. Without `vectors` only whether there is one is read."""
     seq, epoch = reader.state() or (0, "")
-    if index is not None and index.epoch == epoch:
-        if index.seq == seq:
-            return None
-        newer = [Condition("seq", "gt", index.seq)]
-        rows = reader.find(table, newer, columns=COLUMNS[table])
-        stones = reader.find(TOMBSTONES, [*newer, Condition("kind", "eq", table)], columns=("id",))
-        gone = {stone["id"] for stone in stones} | {row["id"] for row in rows if not _live(row)}
-        present = [row for row in rows if _live(row)]
-        # A record that was deleted and made again under its id is both: the row is the newer truth.
-        return Delta(_entries(reader, table, present), gone - {row["id"] for row in present}, seq, epoch)
-    rows = [row for row in reader.find(table, columns=COLUMNS[table]) if _live(row)]
-    return Delta(_entries(reader, table, rows), (), seq, epoch, complete=True)
+    resident = index is not None and index.epoch == epoch
+    if resident and index is not None and index.seq == seq:
+        return None
+    newer = [Condition("seq", "gt", index.seq)] if resident and index is not None else []
+    rows = _read(reader, table, newer, vectors=vectors)
+    present = [row for row in rows if _live(row)]
+    entries = _entries(reader, table, present)
+    if not resident:
+        return Delta(entries, (), seq, epoch, complete=True)
+    stones = reader.find(TOMBSTONES, [*newer, Condition("kind", "eq", table)], columns=("id",))
+    gone = {stone["id"] for stone in stones} | {row["id"] for row in rows if not _live(row)}
+    # A record that was deleted and made again under its id is both: the row is the newer truth.
+    return Delta(entries, gone - {row["id"] for row in present}, seq, epoch)
+
+
+def _read(reader: ScopedReader, table: str, where: Sequence[Condition], *, vectors: bool) -> list[Row]:
+    """What an index is made of; `elsewhere` says of a row whose vector is not read that it has one."""
+    columns = COLUMNS[table]
+    if vectors:
+        return reader.find(table, where, columns=columns)
+    rows = reader.find(table, where, columns=tuple(name for name in columns if name != "embedding"))
+    bearing = reader.find(table, [*where, Condition("embedding", "ne", None)], columns=("id",))
+    embedded = {row["id"] for row in bearing}
+    return [{**row, "embedding": None, "elsewhere": row["id"] in embedded} for row in rows]
 
 
 _BASIC = ("id", "embedding", "created_at", "updated_at")
@@ -132,12 +195,17 @@ def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
         id=row["id"],
         text=_text(table, row),
         vector=None if vector is None else np.asarray(vector, dtype=np.float32),
+        elsewhere=row.get("elsewhere", False),
         group=row.get("resource_id"),
         passage=(row.get("message_ids") or [None])[-1],  # an answer's own message comes after the question's
         around=str(row["extra"].get("around") or "") if table == ITEMS else "",
         position=row.get("source_start") or 0,
         speaker=row.get("speaker"),
-        fields={**values, EMBEDDED: vector is not None, **({"category_id": filed} if table == ITEMS else {})},
+        fields={
+            **values,
+            EMBEDDED: vector is not None or row.get("elsewhere"),
+            **({"category_id": filed} if table == ITEMS else {}),
+        },
     )
 
 

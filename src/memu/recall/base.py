@@ -15,7 +15,8 @@ class Entry:
     Attributes:
         id: the record's id.
         text: the words to search (for an item: speaker or heading, and summary).
-        vector: its embedding, shape (dimension,), any length; None when there is none.
+        vector: its embedding, shape (dimension,), any length; None when there is none, or not here.
+        elsewhere: whether it has an embedding that the store searches itself; queries then bring the cosines.
         group: the resource it came from; passages of one group are neighbours in the order of `position`.
         passage: the message or block of its group that it is a part of; None when it is one by itself. The entries of a
             passage are judged together, and the best of them comes first.
@@ -28,6 +29,7 @@ class Entry:
     id: str
     text: str
     vector: NDArray[np.float32] | None = None
+    elsewhere: bool = False
     group: str | None = None
     passage: str | None = None
     around: str = ""
@@ -42,8 +44,8 @@ class Query:
 
     `keep` is asked with an entry's `fields` and says whether it may be returned; filters apply before the cut, so if k
     entries pass, k come back: those without any evidence last, by id. With `min_score` only those with evidence and at
-    least that score come back. Without `context` an entry is ranked by its own words and vector alone, whatever its
-    passage and its neighbours say and whoever is named.
+    least that score come back. `cosines` are of entries whose vectors are kept elsewhere, by id. Without `context` an
+    entry is ranked by its own words and vector alone, whatever its passage and its neighbours say and whoever is named.
     """
 
     text: str = ""
@@ -52,6 +54,7 @@ class Query:
     top_k: int = 5
     min_score: float | None = None
     context: bool = True
+    cosines: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

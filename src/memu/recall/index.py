@@ -87,12 +87,12 @@ class ScopeIndex:
         vector = None if query.vector is None else unit(query.vector)
         with self._lock:
             table = self._table
-            evidence = table.evidence(terms, vector)
+            evidence = table.evidence(terms, vector, query.cosines)
             ranking = (fuse if query.context else alone)(evidence, table.weights)
             slots = _select(table, np.where(table.live, ranking.scores, np.float32(-1)), query)
             hits = [Hit(table.ids[slot], round(float(ranking.scores[slot]), 6), ranking.parts(slot)) for slot in slots]
-            bare = len(table) - table.dense.live
-            return Hits(hits, _signals(table, query, evidence), size=len(table), without_vector=bare)
+            signals = _signals(table, query, evidence)
+            return Hits(hits, signals, size=len(table), without_vector=table.without_vector)
 
     def _replace(self, delta: Delta) -> None:
         table = Table(self._analyzer, self._table.weights)

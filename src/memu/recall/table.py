@@ -33,6 +33,7 @@ class Table:
         self.speakers = Speakers()
         self._slots: dict[str, int] = {}
         self._live = Column(np.bool_)
+        self._embedded = Column(np.bool_)  # here or elsewhere
         self._by_id = np.zeros(0, np.int64)
         self._entry_bytes = 0
 
@@ -48,10 +49,15 @@ class Table:
         return self._live.values
 
     @property
+    def without_vector(self) -> int:
+        """How many entries have no vector, neither here nor elsewhere."""
+        return int(np.count_nonzero(self.live & ~self._embedded.values))
+
+    @property
     def nbytes(self) -> int:
         """Estimated bytes held."""
         parts = self.lexical.nbytes + self.dense.nbytes + self.passages.nbytes + self.speakers.nbytes
-        return parts + self._live.nbytes + self._by_id.nbytes + self._entry_bytes
+        return parts + self._live.nbytes + self._embedded.nbytes + self._by_id.nbytes + self._entry_bytes
 
     def put(self, entry: Entry, terms: Terms, vector: NDArray[np.float32] | None) -> None:
         """Add an entry with its terms and its unit vector; one of the same id goes first.
@@ -69,6 +75,7 @@ class Table:
         self.passages.append(entry.id, entry.group, entry.passage, entry.position)
         self.speakers.append(entry.speaker, self.analyzer)
         self._live.append(True)
+        self._embedded.append(vector is not None or entry.elsewhere)
         self._slots[entry.id] = slot
         self._entry_bytes += _entry_bytes(entry.id, entry.fields)
 
@@ -105,15 +112,19 @@ class Table:
         new.speakers = self.speakers.compacted(live)
         new._slots = {entry_id: slot for slot, entry_id in enumerate(new.ids)}
         new._live.extend(live[live])
+        new._embedded.extend(self._embedded.values[live])
         new._entry_bytes = self._entry_bytes
         return new
 
-    def evidence(self, terms: Sequence[str], vector: NDArray[np.float32] | None) -> Evidence:
+    def evidence(
+        self, terms: Sequence[str], vector: NDArray[np.float32] | None, cosines: Mapping[str, float] | None = None
+    ) -> Evidence:
         """What each slot has to say to a query; a signal is None when it cannot run.
 
         Args:
             terms: the query's terms.
             vector: its unit vector.
+            cosines: of entries whose vectors are kept elsewhere, by id.
 
         Raises:
             VectorError: the vector is of another dimension than those of the entries.
@@ -122,7 +133,9 @@ class Table:
         lexical = dense = present = together = None
         if terms and size:
             lexical, together = self.lexical.scores(terms, live, passages.of_slot, len(passages.before))
-        if vector is not None and len(self.dense):
+        if cosines is not None and self._embedded.values.any():
+            dense, present = self._given(cosines), self._embedded.values
+        elif vector is not None and len(self.dense):
             dense, present = self.dense.scores(vector, size) * live, self.dense.present(size)
         return Evidence(
             lexical=lexical,
@@ -134,6 +147,15 @@ class Table:
             before=passages.before,
             after=passages.after,
         )
+
+    def _given(self, cosines: Mapping[str, float]) -> NDArray[np.float32]:
+        """Cosines by id as scores by slot; what they do not name scores nothing."""
+        dense = np.zeros(len(self.ids), np.float32)
+        known = [(self._slots[one], cosine) for one, cosine in cosines.items() if one in self._slots]
+        if known:
+            slots, values = zip(*known, strict=True)
+            dense[list(slots)] = np.clip(np.array(values, np.float32), 0, 1)
+        return dense
 
     def by_id(self) -> NDArray[np.int64]:
         """All slots in the order of their ids, the dead among them; sorted when asked for, and kept."""
