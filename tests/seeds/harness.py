@@ -1,5 +1,8 @@
 """Running the blocks: `blocks/` holds them word for word, `EDITS` what a reader fills in; nothing else is changed."""
 
+import ast
+import asyncio
+import inspect
 import os
 import re
 import sqlite3
@@ -14,10 +17,24 @@ from typing import Any
 import numpy as np
 import orjson
 
+from servers import Server
+
 BLOCKS = Path(__file__).parent / "blocks"
 SEEDS = Path(__file__).parents[3] / "shared" / "seeds"
-PAGES = {"sqlite": "sqlite.md", "user_agent": "user-agent.md", "migration_guide": "migration-guide.md"}
+PAGES = {
+    "sqlite": "sqlite.md",
+    "user_agent": "user-agent.md",
+    "migration_guide": "migration-guide.md",
+    "mysql": "mysql.md",
+}
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OTHER_FENCE = re.compile(r"^```(bash|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+WITH_COMMANDS = ("mysql",)
+"""Pages whose shell and SQL blocks are kept here, too: `mysql_bash_01`, in files of their own endings."""
+
+ENDINGS = {"bash": "sh", "sql": "sql"}
+ADDRESS = re.compile(r"(?P<scheme>mysql\+pymysql|postgresql)://(?:\.\.\.|[^/\"]*/\w+)")
+"""A block's DSN: what follows the scheme, up to any options, is the reader's own."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +47,6 @@ class Edit:
 
 
 EDITS: dict[str, tuple[Edit, ...]] = {
-    "sqlite_05": (
-        Edit(
-            "from memu.database.postgres import build_postgres_database",
-            "from memu.database.sqlite import build_sqlite_database as build_postgres_database",
-            "no server: the target is another SQLite file",
-        ),
-        Edit(
-            '{"provider": "postgres", "dsn": "postgresql://..."}',
-            '{"provider": "sqlite", "dsn": "sqlite:///target.db"}',
-            "the gap in the address, and no server",
-        ),
-    ),
     "user_agent_10": (
         Edit(
             "store.create_resource(...,",
@@ -88,8 +93,14 @@ def names() -> list[str]:
     return sorted(path.stem for path in BLOCKS.glob("*.py"))
 
 
-def source(name: str, *, keyless: bool = False) -> str:
-    """A block as it is run: with its edits, and without its model's key if that is wanted."""
+def commands() -> dict[str, str]:
+    """The shell and SQL blocks that are kept here, by name."""
+    files = [path for ending in ENDINGS.values() for path in sorted(BLOCKS.glob(f"*.{ending}"))]
+    return {path.stem: path.read_text(encoding="utf-8") for path in files}
+
+
+def source(name: str, *, keyless: bool = False, dsn: str | None = None) -> str:
+    """A block as it is run: with its edits, with the reader's DSN, and without its model's key if that is wanted."""
     text = (BLOCKS / f"{name}.py").read_text(encoding="utf-8")
     for edit in EDITS.get(name, ()):
         assert edit.old in text, f"{name} does not hold {edit.old!r}"
@@ -97,16 +108,25 @@ def source(name: str, *, keyless: bool = False) -> str:
     if keyless:
         text, removed = KEY_LINES.subn("", text)
         assert removed, f"{name} holds no key"
+    if dsn is not None:
+        own = dsn.partition("://")[2].partition("?")[0]
+        text, filled = ADDRESS.subn(lambda found: f"{found['scheme']}://{own}", text)
+        assert filled, f"{name} holds no DSN of a server"
     return text
 
 
-def run(name: str, *, keyless: bool = False, **given: Any) -> dict[str, Any]:
+def run(name: str, *, keyless: bool = False, dsn: str | None = None, **given: Any) -> dict[str, Any]:
     """Run a block here, with what its page has imported or defined before, and return its names."""
     from memu.app import MemoryService
-    from memu.app.settings import DatabaseConfig
+    from memu.app.settings import DatabaseConfig, MetadataStoreConfig
 
-    place = {"__name__": "__main__", "MemoryService": MemoryService, "DatabaseConfig": DatabaseConfig, **given}
-    exec(compile(source(name, keyless=keyless), f"{name}.py", "exec"), place)
+    known = {one.__name__: one for one in (MemoryService, DatabaseConfig, MetadataStoreConfig)}
+    place = {"__name__": "__main__", **known, **given}
+    text = source(name, keyless=keyless, dsn=dsn)
+    code = compile(text, f"{name}.py", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    running = eval(code, place)
+    if inspect.iscoroutine(running):  # the block awaits
+        asyncio.run(running)
     return place
 
 
@@ -223,3 +243,24 @@ def seed_blocks() -> Iterator[tuple[str, str]]:
         text = (SEEDS / page).read_text(encoding="utf-8")
         for number, block in enumerate(FENCE.findall(text), 1):
             yield f"{name}_{number:02}", block
+
+
+def seed_commands() -> Iterator[tuple[str, str]]:
+    """The shell and SQL blocks as the documents have them, by the names they have here."""
+    for name in WITH_COMMANDS:
+        text = (SEEDS / PAGES[name]).read_text(encoding="utf-8")
+        numbers = dict.fromkeys(ENDINGS, 0)
+        for language, block in OTHER_FENCE.findall(text):
+            numbers[language] += 1
+            yield f"{name}_{language}_{numbers[language]:02}", block
+
+
+# --- looking at servers without the library ---------------------------------------------------------------------------
+
+
+def asked(server: Server, dsn: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement, through a bare connection."""
+    with closing(server.bare(dsn)) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement, values or None)
+        return [tuple(row) for row in cursor.fetchall()]

@@ -1,0 +1,3 @@
+pip install pymysql
+# or
+pip install mysqlclient
