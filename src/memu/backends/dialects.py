@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from memu import errors
-from memu.backends.base import ALONE, Capability
+from memu.backends.base import ALONE, Capability, Where
 
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one before StorageBusy."""
@@ -149,13 +149,13 @@ class Dialect(ABC):
     def nearest(
         self,
         connection: Connection,
-        table: sa.Table,
+        tables: Mapping[str, sa.Table],
+        name: str,
         vector: NDArray[np.float32],
-        where: sa.ColumnElement[bool],
+        where: Where,
         limit: int | None,
-        known_as: Hashable,
     ) -> list[tuple[str, float]]:
-        """See `RecordStore.nearest`; `known_as` stands for the rows that are searched, so that their number is kept."""
+        """See `RecordStore.nearest`; the connection is in no transaction."""
         raise NotImplementedError(f"{self.name} searches no vectors")
 
     def settle(self, engine: Engine) -> str | None:

@@ -1,7 +1,7 @@
 """PostgreSQL with pgvector, by psycopg 3."""
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from types import NoneType
@@ -14,9 +14,10 @@ from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from memu import errors
-from memu.backends.base import ALONE, Capability
+from memu.backends.base import ALONE, Capability, Where
+from memu.backends.clauses import clause
 from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, words
-from memu.backends.pgvector import Searches, make_index
+from memu.backends.pgvector import Rows, Searches, make_index
 from memu.backends.server import Server
 from memu.backends.types import PgVector
 from memu.settings import PoolConfig
@@ -68,7 +69,7 @@ class Postgres(Server):
         """Times in UTC, bounded waits, and a search of the vector index that does not stop at too few rows."""
         limits = {"lock_timeout": BUSY_SECONDS, "statement_timeout": self.pool.statement_timeout or 0}
         settings = {name: str(round(seconds * 1000)) for name, seconds in limits.items()}
-        settings |= {"TimeZone": "UTC", "hnsw.iterative_scan": "strict_order", "hnsw.ef_search": "200"}
+        settings |= {"TimeZone": "UTC", "hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "200"}
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute("; ".join(f"SET {name} = '{value}'" for name, value in settings.items()))
@@ -128,14 +129,19 @@ class Postgres(Server):
     def nearest(
         self,
         connection: Connection,
-        table: sa.Table,
+        tables: Mapping[str, sa.Table],
+        name: str,
         vector: NDArray[np.float32],
-        where: sa.ColumnElement[bool],
+        where: Where,
         limit: int | None,
-        known_as: Hashable,
     ) -> list[tuple[str, float]]:
         """See `pgvector.Searches`."""
-        return self.vectors.nearest(connection, table, vector, where, limit, known_as)
+
+        def general() -> sa.ColumnElement[bool]:
+            return sa.and_(sa.true(), *(clause(self, tables, name, one) for one in where))
+
+        rows = Rows.of(tables[name], where, general)
+        return self.vectors.nearest(connection, tables[name], vector, rows, limit)
 
     def reason(self, error: DBAPIError) -> Fault | None:
         """By the SQLSTATE of the server; without one it was the connection."""

@@ -129,10 +129,20 @@ class SqlRecordStore(RecordStore):
         self, table: str, vector: NDArray[np.float32], *, where: Where = (), limit: int | None = None
     ) -> list[tuple[str, float]]:
         """One statement, and so one state; see `Dialect.nearest`."""
-        met = sa.and_(sa.true(), *(clause(self.dialect, self.tables, table, one) for one in where))
-        with self.dialect.translated(), self.engine.connect() as plain:
+        with self.dialect.translated():
+            try:
+                return self._nearest(table, vector, where, limit)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+            return self._nearest(table, vector, where, limit)  # the connection may have died in the pool
+
+    def _nearest(
+        self, table: str, vector: NDArray[np.float32], where: Where, limit: int | None
+    ) -> list[tuple[str, float]]:
+        with self.engine.connect() as plain:
             connection = plain.execution_options(memu_bare=True)
-            return self.dialect.nearest(connection, self.tables[table], vector, met, limit, (table, tuple(where)))
+            return self.dialect.nearest(connection, self.tables, table, vector, where, limit)
 
     def settle(self) -> str | None:
         """See `Dialect.settle`."""

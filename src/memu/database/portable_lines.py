@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
-import numpy as np
 import orjson
 
 from memu.backends.base import Row
@@ -224,7 +223,7 @@ def _checked(column: Column, value: Any) -> Any:
     if kind is Kind.TEXT:
         return check_text(name, value) if value != "" else ""
     if kind is Kind.VECTOR:
-        return _vector(value)
+        return checked(value)
     if kind is Kind.TIME:
         return _time(name, value)
     if kind is Kind.JSON:
@@ -234,15 +233,6 @@ def _checked(column: Column, value: Any) -> Any:
     elif not -(2**63) <= value < 2**63:
         raise InputError(f"{name} is too large a number")
     return value
-
-
-def _vector(value: Any) -> list[float] | None:
-    """A vector; what is wrong with one is only worked out number by number when something is."""
-    if type(value) is list and set(map(type, value)) == {float}:
-        numbers = np.array(value)
-        if np.isfinite(numbers).all() and numbers.any():
-            return value
-    return checked(value)
 
 
 def _time(name: str, value: Any) -> datetime:

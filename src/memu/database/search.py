@@ -15,8 +15,8 @@ from memu.database import fields
 from memu.database.rows import LIVE
 from memu.database.store import Store
 from memu.database.unit import ScopedReader
-from memu.database.vectors import checked, mismatch, unknown
-from memu.errors import VectorError
+from memu.database.vectors import as_array, mismatch, unknown
+from memu.errors import InputError, VectorError
 from memu.extract.base import index_text
 from memu.recall.base import Delta, Entry, Hits, Query
 from memu.recall.index import ScopeIndex
@@ -86,17 +86,14 @@ def nearest(
     store: Store, scope: Scope, vector: Sequence[float], top_k: int, where: Mapping[str, Any] | None = None
 ) -> list[tuple[str, float]]:
     """The ids of the items nearest to a vector, with their cosine similarity, best first."""
-    numbers = checked(vector)
-    if numbers is None:
+    if vector is None:
         raise VectorError("the query vector is None: expected a list of numbers.")
-    held = store.embedder()
-    if held and held.dimension != len(numbers):
-        raise mismatch(held, unknown(len(numbers)))
+    numbers = as_array(vector)
     _, rest = fields.split_scope(where, store.scope_fields)
-    unit = np.asarray(numbers, dtype=np.float32)
     if store.searches_vectors:
-        return _nearest_rows(store, scope, unit, top_k, rest)
-    query = Query(vector=unit / np.linalg.norm(unit), top_k=top_k, context=False)
+        return _nearest_rows(store, scope, numbers, top_k, rest)
+    _check_dimension(store, numbers)
+    query = Query(vector=numbers / np.linalg.norm(numbers), top_k=top_k, context=False)
     hits = search(store, scope, ITEMS, query, rest, further=[Condition(EMBEDDED, "eq", True)])
     return [(hit.id, hit.score) for hit in hits]
 
@@ -109,8 +106,20 @@ def _nearest_rows(
     if where:
         with store.reader(scope) as reader:
             met += fields.on_rows(fields.conditions(ITEMS, where, reader))
-    rows = store.records.nearest(ITEMS, vector, where=met, limit=top_k)
+    try:
+        rows = store.records.nearest(ITEMS, vector, where=met, limit=top_k)
+    except InputError:  # of another dimension, most likely: to ask before each search would take as long as it
+        _check_dimension(store, vector)
+        raise
+    if not rows:
+        _check_dimension(store, vector)
     return [(key, round(max(0.0, cosine), DECIMALS)) for key, cosine in rows]
+
+
+def _check_dimension(store: Store, vector: NDArray[np.float32]) -> None:
+    held = store.embedder()
+    if held and held.dimension != len(vector):
+        raise mismatch(held, unknown(len(vector)))
 
 
 def _fresh_index(store: Store, reader: ScopedReader, table: str) -> ScopeIndex:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memu.backends.base import Transaction, equals
 from memu.backends.schema import META
@@ -96,6 +97,18 @@ def mismatch(held: Recorded, wanted: Recorded) -> EmbedderMismatch | VectorError
     )
 
 
+def as_array(vector: Any) -> NDArray[np.float32]:
+    """A caller's vector in single precision, shape (dimension,); VectorError as `checked` raises it."""
+    if isinstance(vector, np.ndarray) and vector.ndim == 1 and vector.dtype.kind == "f" and _sound(vector):
+        return vector.astype(np.float32, copy=False)
+    return np.asarray(checked(vector), dtype=np.float32)
+
+
+def _sound(numbers: NDArray[Any]) -> bool:
+    """Whether it can be seen at one look that nothing is wrong with a vector; NaN meets no comparison."""
+    return bool(len(numbers) and 0 < np.abs(numbers).max() <= LARGEST)
+
+
 def checked(vector: Any) -> list[float] | None:
     """A caller's vector as a list of floats; None stays None.
 
@@ -108,6 +121,8 @@ def checked(vector: Any) -> list[float] | None:
         vector = vector.tolist()
     if isinstance(vector, str | bytes | Mapping) or not isinstance(vector, Sequence):
         raise VectorError(f"the embedding is a {type(vector).__name__}: expected a list of numbers.")
+    if set(map(type, vector)) == {float} and _sound(np.array(vector)):
+        return list(vector)
     if not len(vector):
         raise VectorError("the embedding is empty: expected a list of numbers, or None for no embedding.")
     for position, number in enumerate(vector):
