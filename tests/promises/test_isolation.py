@@ -2,7 +2,6 @@
 
 import inspect
 import json
-import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -308,101 +307,6 @@ def test_equal_ids_in_two_scopes_stay_apart(world: World) -> None:
     world.bob.forget(**world.named)
     assert world.rows_of("alice") == before
     assert world.operator.sync.retrieve("Prints press", ALICE)["items"][0]["id"] == world.item_id
-
-
-LOOKALIKES = [
-    "alice",
-    "Alice",
-    "ALICE",
-    "àlice",
-    "alicé",
-    "alice\u0301",
-    "alice.",
-    "alice..",
-    ".alice",
-    "../alice",
-    "alice/",
-    "al\u200bice",
-    "аlice",  # the first letter is Cyrillic
-    "ａｌｉｃｅ",
-    "😀",
-    "🦊",
-    "👩‍🚀",
-    "👩",
-    "straße",
-    "strasse",
-    "i",
-    "İ",
-    "ı",
-    "0",
-    "00",
-    "%",
-    "_",
-    "*",
-    "default",
-    "null",
-    "None",
-    "x" * 255,
-    "x" * 254,
-    "x" * 254 + "y",
-    "😀" * 255,
-]
-
-
-@pytest.mark.parametrize("kind", BACKENDS, ids=lambda kind: kind.name)
-@pytest.mark.parametrize("field", ["user_id", "agent_id"])
-def test_names_that_look_alike_are_different_people(kind: Any, field: str, tmp_path: Path) -> None:
-    with kind(tmp_path).service() as service:
-        memory = service.sync
-        for place, name in enumerate(LOOKALIKES):
-            made = memory.memorize(f"My number is {place} and my boat is number {place}.", user={field: name})
-            assert made["status"] == "created", name
-        for place, name in enumerate(LOOKALIKES):
-            own = [f"My number is {place} and my boat is number {place}."]
-            assert [item["summary"] for item in memory.list_memory_items({field: name})["items"]] == own
-            found = memory.retrieve("What is the number of my boat?", {field: name}, top_k=100)["items"]
-            assert [item["summary"] for item in found] == own
-            assert len(memory.list_resources({field: name})["resources"]) == 1
-        memory.forget(user={field: "alice"})
-        for name in LOOKALIKES[1:]:
-            assert len(memory.list_memory_items({field: name})["items"]) == 1, name
-
-
-@pytest.mark.parametrize("kind", BACKENDS, ids=lambda kind: kind.name)
-def test_random_calls_of_many_users(kind: Any, tmp_path: Path) -> None:
-    draw = random.Random(11)
-    people = [{"user_id": user, "agent_id": agent} for user in ("ann", "Ann", "ânn") for agent in ("a", "A")]
-    with kind(tmp_path).service(retrieve_config={"index_budget_mb": 1}) as service:
-        memory = service.sync
-        for step in range(90):
-            who = draw.randrange(len(people))
-            person, mark = people[who], f"person{who}"
-            own = memory.list_memory_items(person)["items"]
-            match draw.randrange(7):
-                case 0 | 1:
-                    memory.memorize([{"role": "user", "content": f"The boat {step} of {mark} is blue."}], user=person)
-                case 2:
-                    memory.create_memory_item(
-                        memory_type="tool",
-                        memory_content=f"Boat {step} of {mark}.",
-                        memory_categories=["boats"],
-                        user=person,
-                    )
-                case 3 if own:
-                    chosen = draw.choice(own)["id"]
-                    memory.update_memory_item(memory_id=chosen, memory_content=f"Boat of {mark}.", user=person)
-                case 4 if own:
-                    memory.delete_memory_item(memory_id=draw.choice(own)["id"], user=person)
-                case 5 if len(own) > 8:
-                    memory.clear_memory(person) if step % 2 else memory.forget(user=person)
-            for other, someone in enumerate(people):
-                answer = memory.retrieve("Which boat is blue?", someone, top_k=500)
-                listed = memory.list_memory_items(someone)["items"]
-                assert sorted(one["id"] for one in answer["items"]) == sorted(one["id"] for one in listed)
-                for record in (*listed, *answer["items"]):
-                    assert f"person{other}" in record["summary"]
-                for tier in ("items", "categories", "resources"):
-                    assert all({name: one[name] for name in someone} == someone for one in answer[tier])
 
 
 REPOSITORY_CALLS: dict[type, dict[str, Callable[[Any, World], Any]]] = {

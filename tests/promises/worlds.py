@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conformance.backends import InMemoryBackend, SQLiteBackend
+from conformance.backends import InMemoryBackend, MariaDBBackend, MySQLBackend, PostgresBackend, SQLiteBackend
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
 from memu.scope import Scope
 from memu.testing import ALICE, BOB, Backend
 from memu.testing.speech import FACTS, talk
 
-BACKENDS = (SQLiteBackend, InMemoryBackend)
+SERVERS = (PostgresBackend, MariaDBBackend, MySQLBackend)
+BACKENDS = (SQLiteBackend, InMemoryBackend, *SERVERS)
+DURABLE = (SQLiteBackend, *SERVERS)
 SECRET = "xylograph"
 """A word that only Alice ever used."""
 
@@ -50,10 +52,19 @@ class World:
 
 
 @contextmanager
+def fresh(kind: type[Backend], folder: Path) -> Iterator[Backend]:
+    """An empty store, which is taken away afterwards."""
+    backend = kind(folder)
+    try:
+        yield backend
+    finally:
+        backend.wipe()
+
+
+@contextmanager
 def shared_world(kind: type[Backend], folder: Path, *, bound: bool = False) -> Iterator[World]:
     """A world in a fresh store; `bound` gives Bob a service of his own, which a store in RAM cannot share."""
-    backend = kind(folder)
-    with backend.service() as operator:
+    with fresh(kind, folder) as backend, backend.service() as operator:
         if not bound:
             yield World(backend, operator, operator)
             return
