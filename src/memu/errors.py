@@ -23,7 +23,8 @@ MemuError
 │   ├── StorageFull (OSError)
 │   ├── StorageCorrupt
 │   ├── SchemaError (ValueError)          tables are missing, different, or of a newer version
-│   └── IntegrityError (ValueError)       a row that breaks a key
+│   ├── IntegrityError (ValueError)       a row that breaks a key
+│   └── VerificationError                 a transferred copy is not what was sent
 ├── ConflictError (RuntimeError)          others changed the same memory again and again
 ├── ModelError (RuntimeError)             weights that are wrong, or a model runtime that fails
 ├── MissingExtra (ImportError)            an optional package is not installed
@@ -129,6 +130,15 @@ class SchemaError(StorageError, ValueError):
 
 class IntegrityError(StorageError, ValueError):
     """A row breaks a unique key or names a row that does not exist."""
+
+
+class VerificationError(StorageError):
+    """A transferred copy is not what was sent; `table` and `owner` say which part of it."""
+
+    def __init__(self, message: str, *, table: str, owner: dict[str, str]) -> None:
+        super().__init__(message)
+        self.table = table
+        self.owner = owner
 
 
 class ConflictError(MemuError, RuntimeError):

@@ -87,7 +87,7 @@ MISTAKES: dict[str, tuple[list[str], int, str]] = {
     "folder as store": (["items", "--db", "empty"], 1, "empty is a folder: --db names the database file"),
     "not a store": (["items", "--db", "note.txt"], 1, "note.txt is not an SQLite database"),
     "server": (["items", "--db", "foo://x"], 1, "--db names foo://…: expected a file"),
-    "password": (["items", "--db", "postgresql://u:secret@localhost/x"], 1, "'postgres' is not available"),
+    "password": (["items", "--db", "postgresql://u:secret@localhost:1/x"], 1, "localhost:1/x cannot be reached"),
     "no question": (["retrieve"], 2, "Missing argument"),
     "empty question": (["retrieve", " "], 1, "the question is empty"),
     "filter": (["retrieve", "tea", "--where", "foo=1"], 1, "Unknown filter field 'foo': expected one of"),

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import orjson
 from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
 from sqlalchemy.types import TypeEngine, UserDefinedType
@@ -74,6 +75,8 @@ class JsonVector(TypeDecorator[list[float]]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Takes a list of floats or a numpy array (whose float32 numbers are written in their shortest form)."""
+        if value is not None and dialect.name == "postgresql":
+            value = np.asarray(value, dtype=np.float32)  # rounded here, as everybody who compares it will
         return None if value is None else orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode()
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> list[float] | None:

@@ -15,6 +15,8 @@ from memu.scope import CORE_FIELDS, Scope
 from memu.settings import PROVIDERS
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from memu.app import MemoryService
     from memu.database.core import Database
 
@@ -30,6 +32,8 @@ class Session:
     agent: str | None
     json: bool
     verbose: bool
+    named: str = "--db"
+    """Where on the command line the database was named."""
 
     @property
     def scope(self) -> Scope:
@@ -70,7 +74,7 @@ class Session:
             return {"provider": "sqlite", "sqlite_path": str(self.path), "vector_db_path": str(self.mirror)}
         scheme = self.db.partition("://")[0].partition("+")[0] if "://" in self.db else "sqlite"
         if scheme not in PROVIDERS:
-            raise ConfigError(f"--db names {scheme}://…: expected a file, or one of {', '.join(PROVIDERS)}.")
+            raise ConfigError(f"{self.named} names {scheme}://…: expected a file, or one of {', '.join(PROVIDERS)}.")
         dsn = self.db if "://" in self.db else f"sqlite:///{self.path}"
         mode = "validate" if check_only else "create"
         return {"metadata_store": {"provider": PROVIDERS[scheme], "dsn": dsn, "ddl_mode": mode}}
@@ -79,11 +83,12 @@ class Session:
         """Refuse to make a new, empty store where one is to be read."""
         path = self.path
         if path is not None and path.is_dir():
-            raise StorageUnavailable(f"{path} is a folder: --db names the database file in it, such as {path}/memu.db.")
-        if path is not None and not path.exists():
             raise StorageUnavailable(
-                f"there is no database {path}: `memu memorize` makes one; name another with --db or MEMU_DB."
+                f"{path} is a folder: {self.named} names the database file in it, such as {path}/memu.db."
             )
+        if path is not None and not path.exists():
+            where = "with --db or MEMU_DB" if self.named == "--db" else f"as {self.named}"
+            raise StorageUnavailable(f"there is no database {path}: `memu memorize` makes one; name another {where}.")
 
     def service(self, *, create: bool = False) -> "MemoryService":
         """The service for this owner; the store must exist unless `create`."""
@@ -100,14 +105,18 @@ class Session:
         )
 
     @contextmanager
-    def database(self, *, create: bool = False, check_only: bool = False) -> Iterator["Database"]:
+    def database(
+        self, *, create: bool = False, check_only: bool = False, user_model: "type[BaseModel] | None" = None
+    ) -> Iterator["Database"]:
         """The operator's handle over all owners."""
         if not create:
             self.require_store()
         from memu.database.factory import build_database
         from memu.settings import DatabaseConfig, parse
 
-        database = build_database(config=parse(DatabaseConfig, self.config(check_only=check_only), "--db"))
+        database = build_database(
+            config=parse(DatabaseConfig, self.config(check_only=check_only), self.named), user_model=user_model
+        )
         try:
             yield database
         finally:

@@ -1,8 +1,7 @@
 """The database as users hold it: four repositories, their records as mappings, and the store methods of older code."""
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from memu.backends.base import Condition
 from memu.database.fields import check_pair
@@ -12,6 +11,9 @@ from memu.database.views import RecordMap, Relations
 from memu.errors import ConfigError, NotFoundError
 from memu.models import CategoryItem, MemoryCategory, MemoryItem, Resource
 from memu.scope import DEFAULT, Scope
+
+if TYPE_CHECKING:
+    from memu.database.transfer import Transferred
 
 
 class Database:
@@ -148,21 +150,36 @@ class Database:
             raise NotFoundError(f"there is no record {record_id!r} in this scope.")
         return record
 
-    def transfer(self, target: "Database", *, into: Mapping[str, Any] | None = None) -> dict[str, int]:
-        """Copy everything of this handle's owner, or of all owners, into another database, with its ids and links.
+    def transfer(
+        self,
+        target: "Database",
+        *,
+        into: Mapping[str, Any] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> "Transferred":
+        """Copy everything of this handle's owner, or of all owners, into another database, with ids, times and links.
 
-        Records that the target holds already are passed over, so an interrupted transfer goes on when it is repeated.
-        `into` names the one owner whom all of it is to belong to there; see `memu.database.portable.import_memory`.
+        It is what the source holds at one moment, written in transactions of some hundred rows, read back and compared.
+        Records that the target holds already are passed over, so a transfer that was interrupted, or killed, goes on
+        when it is repeated. Local copies of files stay where they are.
+
+        Args:
+            target: where to; it must have the source's scope fields.
+            into: the one owner whom all of it is to belong to there; see `memu.database.portable.import_memory`.
+            progress: told how many steps are done, and of how many: each row is read, written and compared.
 
         Returns:
-            How many rows of each table were added.
-        """
-        from memu.database.portable import export_memory, import_memory
+            How many rows of each table were added; also `present` and `verified`, see `Transferred`.
 
-        with tempfile.TemporaryFile() as file:
-            export_memory(self, file)
-            file.seek(0)
-            return import_memory(target, file, into=into).added
+        Raises:
+            ConfigError: the target lacks a scope field of the source; nothing was transferred.
+            EmbedderMismatch: the target's vectors come from another embedder; nothing was transferred.
+            IntegrityError: the target holds another row under the same id, name or URL.
+            VerificationError: what was read back is not what was sent; it names the table and the owner.
+        """
+        from memu.database.transfer import transfer
+
+        return transfer(self, target, into=into, progress=progress)
 
     def close(self) -> None:
         """Let go of the store; it closes when nobody else uses it. Idempotent."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from memu.backends.base import Condition, Row
 from memu.backends.schema import HISTORY, LINKS, RESOURCES, SCOPES
 from memu.backends.tables import Table
@@ -21,7 +23,15 @@ from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.upgrades import MIGRATIONS
 from memu.database.vectors import Recorded, fits, mismatch, recorded
-from memu.errors import InputError, IntegrityError, ScopeError, SourceInvalid, SourceNotFound, StorageReadOnly
+from memu.errors import (
+    InputError,
+    IntegrityError,
+    ScopeError,
+    SourceInvalid,
+    SourceNotFound,
+    StorageCorrupt,
+    StorageReadOnly,
+)
 from memu.scope import Scope
 
 if TYPE_CHECKING:
@@ -67,6 +77,10 @@ def export_memory(database: "Database", file: IO[bytes], *, progress: Progress |
                     file.writelines(row_line(store.records.schema.table(table), row) for row in page)
                     counts[table] += len(page)
                     _tell(progress, sum(counts.values()), total)
+        if sum(counts.values()) != total:
+            raise StorageCorrupt(
+                f"the store counts {total} rows, and {sum(counts.values())} of them were found: see `memu doctor`."
+            )
         file.write(end_line(counts))
     return counts
 
@@ -121,13 +135,13 @@ def import_memory(
     with _rewindable(file) as source:
         start = source.tell()
         reader = ExportReader(source, database.handle.records.schema)
-        target = _target(database, reader.header, into)
+        target = target_owner(database, reader.header, into)
         _check_embedder(database.handle, reader.header.embedder)
         total = sum(1 for _ in reader.lines())
         source.seek(start)
         reader = ExportReader(source, database.handle.records.schema)
         done = Imported()
-        for batch in _batches(reader.lines()):
+        for batch in batches(reader.lines()):
             _write(database.handle, batch, target, reader.header.embedder, done)
             _tell(progress, sum(done.added.values()) + sum(done.present.values()), total)
     return done
@@ -160,7 +174,7 @@ def _rewindable(file: IO[bytes]) -> Iterator[IO[bytes]]:
         yield copy
 
 
-def _target(database: "Database", header: Header, into: Mapping[str, Any] | None) -> Scope | None:
+def target_owner(database: "Database", header: Header, into: Mapping[str, Any] | None) -> Scope | None:
     """The one owner that every row goes to; None when each goes to its own."""
     if into is None:
         if database.scope and header.scope != database.scope:
@@ -184,7 +198,7 @@ def _check_embedder(store: Store, wanted: Recorded | None) -> None:
         )
 
 
-def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
+def batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
     """Lines of one table and owner in a row, not too many and not too long."""
     batch: list[Line] = []
     size = 0
@@ -205,7 +219,7 @@ def _write(
 ) -> None:
     """One transaction: the rows that are not there yet are added, the others must be equal."""
     table, owner = batch[0].table, target or batch[0].scope
-    rows = [_given_to(owner, line) for line in batch]
+    rows = [given_to(owner, line) for line in batch]
     vectors = any(row.get("embedding") is not None for row in rows)
     with store.writer(owner, embedder if vectors else None) as writer:
         fresh = _fresh(writer, table, rows)
@@ -224,7 +238,7 @@ COPY_NAME = re.compile("[0-9a-f]{64}")
 """What the local copy of a file is called: the hash of its content."""
 
 
-def _given_to(owner: Scope, line: Line) -> Row:
+def given_to(owner: Scope, line: Line) -> Row:
     """A row as it is to stand under its owner: what names the one it came from is left behind."""
     if line.scope == owner:
         return line.row
@@ -243,12 +257,19 @@ def _fresh(writer: ScopedWriter, table: str, rows: Sequence[Row]) -> list[Row]:
         if row["id"] not in known:
             known[row["id"]] = row
             fresh.append(row)
-        elif differing := [name for name, value in row.items() if known[row["id"]][name] != value]:
+        elif differing := [name for name, value in row.items() if not _alike(name, known[row["id"]][name], value)]:
             raise IntegrityError(
                 f"the store holds another row {row['id']!r} in {table} already (it differs in {', '.join(differing)}): "
                 "import into another owner, or delete it first. Rows before it may have been imported."
             )
     return fresh
+
+
+def _alike(name: str, one: Any, other: Any) -> bool:
+    """Whether two values of a column are the same, as far as every store keeps them: pgvector rounds to 32 bits."""
+    if name != "embedding" or one is None or other is None:
+        return bool(one == other)
+    return np.array_equal(np.asarray(one, dtype=np.float32), np.asarray(other, dtype=np.float32))
 
 
 def _check_unique(writer: ScopedWriter, table: Table, rows: Sequence[Row]) -> None:
