@@ -57,6 +57,16 @@ EXAMPLES = {
 """A DSN of each kind, to be shown where another cannot be read."""
 
 
+SECRET = ("pass", "secret", "key", "token")
+"""What an option of a DSN that must not be shown has in its name."""
+
+
+def shown(url: URL) -> str:
+    """A DSN without its password, or anything like one."""
+    hidden = {name: "hidden" for name in url.query if any(part in name.casefold() for part in SECRET)}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
 class Dialect(ABC):
     """Defaults for every SQL server; a subclass overrides what differs, and says why."""
 
@@ -64,6 +74,9 @@ class Dialect(ABC):
     capabilities = Capability.DURABLE | Capability.SHARED | Capability.PARALLEL
     json_types: ClassVar[Mapping[type, tuple[str, ...]]]
     """What the server calls the types of JSON that None, a bool, a str and a float are kept in."""
+
+    most_scope_fields: ClassVar[int | None] = None
+    """How many scope fields the server's keys have room for, user and agent among them; None for any number."""
 
     nulls_first = True
     """Whether the server's own ascending order begins with NULL, as everybody here expects it to."""

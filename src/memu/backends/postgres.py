@@ -154,10 +154,10 @@ class Postgres(Server):
     def _connection_fault(self, error: DBAPIError) -> Fault:
         """libpq tells why a connection failed in words only."""
         said = str(error.orig)
-        if "password" in said or "authentication" in said:
+        if "password" in said or "authentication" in said or 'role "' in said:
             return self.refused()
         if "does not exist" in said:
-            return errors.StorageUnavailable, f"{self.place}: {words(error)}; make it with CREATE DATABASE."
+            return errors.StorageUnavailable, f"{self.place}: there is no such database; make it with CREATE DATABASE."
         return self.unreachable(error)
 
     def _faults(self, error: DBAPIError) -> dict[str, Fault]:

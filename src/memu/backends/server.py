@@ -9,11 +9,8 @@ from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from memu import errors
-from memu.backends.dialects import Dialect, Fault, words
+from memu.backends.dialects import Dialect, Fault, shown, words
 from memu.settings import PoolConfig
-
-SECRET = ("pass", "secret", "key", "token")
-"""What an option of a DSN that must not be shown has in its name."""
 
 
 class Server(Dialect):
@@ -58,8 +55,11 @@ class Server(Dialect):
         try:
             import_module(self.modules[driver])
         except ImportError as error:
+            remedy = f"pip install 'memu[{self.extra}]'"
+            if driver != self.driver:
+                remedy = f"install it, or use {self.driver} ({remedy}) by a dsn that begins with {self.name}://"
             raise errors.MissingExtra(
-                f"the driver of {self.name}, {driver}, is not installed ({error}): pip install 'memu[{self.extra}]'."
+                f"the driver of {self.name}, {driver}, is not installed ({error}): {remedy}."
             ) from None
 
     @property
@@ -70,12 +70,7 @@ class Server(Dialect):
 
     def describe(self) -> dict[str, Any]:
         """The provider and the DSN, without its password or anything like one."""
-        shown = {
-            name: "***" if any(part in name.casefold() for part in SECRET) else value
-            for name, value in self.url.query.items()
-        }
-        dsn = self.url.set(query=shown).render_as_string(hide_password=True)
-        return {"provider": self.name, "dsn": dsn, "pool": self.pool.model_dump()}
+        return {"provider": self.name, "dsn": shown(self.url), "pool": self.pool.model_dump()}
 
     def translate(self, error: DBAPIError) -> errors.MemuError:
         """A connection that was lost while a transaction was on its way is an outage, whatever the driver calls it."""

@@ -41,7 +41,7 @@ def doctor(
         "counts": report.counts,
         "findings": [{"level": one.level, "what": one.what, "fix": one.fix} for one in report.findings],
     }
-    lines = [f"{session.db}: " + ", ".join(f"{number} {name}" for name, number in report.counts.items())]
+    lines = [f"{session.place}: " + ", ".join(f"{number} {name}" for name, number in report.counts.items())]
     for one in report.findings:
         lines.append(f"{MARKS[one.level]:>7}  {one.what}")
         lines += [f"         → {one.fix}"] if one.fix else []

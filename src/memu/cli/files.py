@@ -44,7 +44,7 @@ def export(
     owner = "all users" if everyone else str(session.scope)
     session.show({"file": file, "rows": counts}, f"{rows} rows of {owner} were written to {file}")
     if not rows:
-        typer.echo(f"memu: {owner} has no memory in {session.db}: the file holds nothing.", err=True)
+        typer.echo(f"memu: {owner} has no memory in {session.place}: the file holds nothing.", err=True)
 
 
 def import_(
@@ -123,7 +123,7 @@ def migrate(ctx: typer.Context) -> None:
             pass
     else:
         migrate_database(session.path, session.mirror)
-    session.show({"database": session.db, "up_to_date": True}, f"{session.db} is up to date")
+    session.show({"database": session.place, "up_to_date": True}, f"{session.place} is up to date")
 
 
 def _path(session: Session) -> Path:

@@ -59,6 +59,15 @@ class Session:
         return SQLite(parse_dsn(self.db, expected="sqlite")).path
 
     @property
+    def place(self) -> str:
+        """The database as it may be shown: without a password."""
+        if "://" not in self.db:
+            return self.db
+        from memu.backends.dialects import parse_dsn, shown
+
+        return shown(parse_dsn(self.db, expected=("sqlite", "postgresql", "mysql")))
+
+    @property
     def folder(self) -> Path:
         """Where the files beside the database are kept."""
         return self.path.absolute().parent if self.path else Path("data")
