@@ -14,6 +14,7 @@ from uuid import uuid4
 from memu.backends.base import ALONE, Capability, RecordStore, equals
 from memu.backends.schema import META, SEARCHED
 from memu.database.mirror import Mirror
+from memu.database.repeat import repeated
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, claim, decides, recorded
 from memu.errors import ClosedError, MemuError
@@ -58,6 +59,7 @@ class Store:
         self._clock = utc_now()
         self._executors: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
+        self._decided = False
 
     @property
     def scope_fields(self) -> tuple[str, ...]:
@@ -116,8 +118,11 @@ class Store:
 
     def _lock_of(self, scope: Scope, embedder: Recorded | None) -> str:
         """What the transaction of a scope must wait for: who decides the store's embedder must be alone in it."""
-        deciding = embedder is not None and decides(self.embedder(), embedder)
-        return ALONE if deciding else str(scope)
+        if embedder is None or self._decided:
+            return str(scope)
+        held = self.embedder()
+        self._decided = held is not None and held.known  # another one takes its place only where all are alone
+        return ALONE if decides(held, embedder) else str(scope)
 
     def committed(self) -> str | None:
         """What follows every commit: the main file is made complete, the mirror is told; a warning if that failed."""
@@ -148,6 +153,7 @@ class Store:
         with self.records.reader() as transaction:
             return recorded(transaction)
 
+    @repeated
     def identity(self) -> str:
         """The store's own id, made when it is first opened for writing."""
         self.__dict__.pop("store_id", None)
