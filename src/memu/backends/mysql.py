@@ -55,8 +55,10 @@ class MySQL(Server):
         return COLLATIONS[self.flavour]
 
     def connect_args(self) -> dict[str, Any]:
-        """Wait no longer for a connection than is configured."""
-        return {"connect_timeout": max(1, round(self.pool.connect_timeout))}
+        """Wait no longer for a connection than is configured; to PyMySQL that ends where the handshake begins."""
+        longest = max(1, round(self.pool.connect_timeout))
+        handshake = {"read_timeout": longest} if self.url.get_driver_name() == "pymysql" else {}
+        return {"connect_timeout": longest, **handshake}
 
     def connected(self, connection: Any) -> None:
         """Times in UTC, bounded waits, and a value that does not fit is an error, whatever the server's own mode."""
@@ -76,6 +78,7 @@ class MySQL(Server):
         )
         with contextlib.closing(connection.cursor()) as cursor:
             cursor.execute("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items()))
+        connection._read_timeout = None  # a statement may take longer than a handshake
 
     def _check_version(self, version: str) -> None:
         # MariaDB used to put 5.5.5- before its own version, for the sake of old replicas.
@@ -94,10 +97,14 @@ class MySQL(Server):
             self._wait_for(connection, lock)
         if lock == MAKING:
             return  # every statement that makes a table is a transaction of its own here
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        connection.exec_driver_sql("START TRANSACTION")
         how = "FOR UPDATE" if lock == ALONE else "LOCK IN SHARE MODE"
-        connection.exec_driver_sql(f"SELECT name FROM {LOCKS} {how}")  # noqa: S608 - words of ours
+        try:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            connection.exec_driver_sql("START TRANSACTION")
+            connection.exec_driver_sql(f"SELECT name FROM {LOCKS} {how}")  # noqa: S608 - words of ours
+        except BaseException:
+            self.ended(connection)  # the session goes back to the pool, and must not take the name along
+            raise
 
     def _wait_for(self, connection: Connection, lock: str) -> None:
         """A named lock of the server, which belongs to the session: `ended` gives it back, or the session's end."""

@@ -1,12 +1,15 @@
 """Calls that are carried out again when the server broke them off for others' sake."""
 
 import functools
+import logging
 import random
 import time
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from memu.errors import Deadlock
+
+logger = logging.getLogger("memu.database")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +28,8 @@ def repeated(call: Callable[P, T]) -> Callable[P, T]:
         for _ in range(TRIES - 1):
             try:
                 return call(*args, **kwargs)
-            except Deadlock:
+            except Deadlock as error:
+                logger.debug("%s is repeated: %s", call.__qualname__, error)
                 time.sleep(random.uniform(0, pause))  # noqa: S311 - victims must not meet again, no more
                 pause = min(2 * pause, LONGEST_PAUSE)
         return call(*args, **kwargs)
