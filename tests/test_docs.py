@@ -2,7 +2,8 @@
 
 The blocks of one page run in order, in a folder of its own that holds the examples; the Python ones share their names.
 A block that cannot run has `<!-- not run: reason -->` on the line before it; a test prints how many there are. A
-block with `<!-- printed -->` before it is what the block before that printed.
+block with `<!-- printed -->` before it is what the block before that printed. A DSN of a server, which the pages write
+as `postgresql://memu:secret@localhost:5432/memu`, stands for a fresh database on a real one.
 """
 
 import ast
@@ -21,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+
+from documented_servers import Databases
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -82,6 +86,7 @@ class Session:
         self.names: dict[str, Any] = {"__name__": "__main__"}
         self.runner = asyncio.Runner()
         self.printed = ""
+        self.databases = Databases(folder / "programs")
 
     def run(self, block: Block) -> None:
         """Run one block; its own error, or that of the shell, fails the test."""
@@ -94,7 +99,7 @@ class Session:
 
     def run_python(self, block: Block) -> None:
         """Run Python as an interactive session would: `await` works at the top level."""
-        text = "\n" * (block.line - 1) + block.text
+        text = "\n" * (block.line - 1) + self.databases.put_in(block.text)
         code = compile(text, block.page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
         with contextlib.redirect_stdout(io.StringIO()) as output:
             if code.co_flags & inspect.CO_COROUTINE:
@@ -105,9 +110,9 @@ class Session:
 
     def run_bash(self, block: Block) -> None:
         """Run shell commands; the project's own commands come first on the path."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        path = os.pathsep.join([str(self.databases.programs), str(Path(sys.executable).parent), os.environ["PATH"]])
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block.text],
+            ["bash", "-euo", "pipefail", "-c", self.databases.put_in(block.text)],
             cwd=self.folder,
             env={**os.environ, "PATH": path, "HOME": str(self.folder)},
             stdin=subprocess.DEVNULL,
@@ -134,10 +139,12 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     for value in reader.names.values():
         if not isinstance(value, type) and type(value).__module__.startswith("memu.") and hasattr(value, "close"):
             value.close()
+    reader.databases.drop()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if runnable(page)], ids=lambda page: page.name)
 def test_page_runs(page: Path, session: Session) -> None:
+    session.databases.put_in(page.read_text(encoding="utf-8"))
     for block in runnable(page):
         session.run(block)
 
@@ -166,6 +173,31 @@ def test_commands_of_make_exist() -> None:
         for name in re.findall(r"(?:`|^\$ )make ([a-z]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert [(page, name) for page, name in sorted(named) if name not in targets] == []
+
+
+# --- what no test runs ------------------------------------------------------------------------------------------------
+
+COMPOSE = {
+    "postgres": ("pgvector/pgvector:", 5432, "/var/lib/postgresql/data"),
+    "mysql": ("mysql:", 3306, "/var/lib/mysql"),
+}
+"""The image, the port and the folder of the data of each compose file's one service."""
+
+
+@pytest.mark.parametrize("name", COMPOSE)
+def test_compose_files_say_what_a_server_needs(name: str) -> None:
+    image, port, data = COMPOSE[name]
+    file = ROOT / "docs" / "compose" / f"{name}.yml"
+    compose = yaml.safe_load(file.read_text(encoding="utf-8"))
+    service = compose["services"][name]
+    assert service["image"].startswith(image)
+    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert service["volumes"] == [f"{name}-data:{data}"]
+    assert list(compose["volumes"]) == [f"{name}-data"]
+    assert service["healthcheck"]["test"][0] == "CMD-SHELL"
+    secrets = [value for key, value in service["environment"].items() if key.endswith("_PASSWORD")]
+    assert "${MEMU_DB_PASSWORD:?set MEMU_DB_PASSWORD}" in secrets
+    assert f"localhost:{port}/memu" in (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,82 @@
+"""Databases of real servers, in the place of those that the pages of the documentation name."""
+
+import re
+import shlex
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import servers
+from memu.testing import require
+from servers import Server
+from servers.server import database_of
+
+NAMED = re.compile(
+    r"(?P<scheme>postgres(?:ql)?|mysql|mariadb)(?P<driver>\+\w+)?://memu:secret@localhost:\d+/(?P<name>\w+)"
+)
+"""A DSN as the pages write it; each name of a database stands for one that is fresh for the page."""
+
+PROGRAMS = {"postgres": ("pg_dump", "pg_restore"), "mariadb": ("mysqldump", "mysql")}
+"""The programs of a server that the pages call."""
+
+
+class Databases:
+    """What one page's names stand for; a server is started when it is first named.
+
+    Its programs get a script each in `programs`, which says the real address where the page says its own.
+    """
+
+    def __init__(self, programs: Path) -> None:
+        self.programs = programs
+        self._known: dict[tuple[str, str], str] = {}
+
+    def put_in(self, text: str) -> str:
+        """A page, or a block of one whose page was here before, with real addresses in it."""
+        real = NAMED.sub(self._real, text)
+        for kind in sorted({kind for kind, _ in self._known}):
+            self._write_programs(kind)
+        return real
+
+    def drop(self) -> None:
+        """Remove them all."""
+        for (kind, _), dsn in self._known.items():
+            servers.get(kind).drop_database(dsn)
+
+    def _real(self, named: re.Match[str]) -> str:
+        kind = "postgres" if named["scheme"].startswith("postgres") else "mariadb"
+        url = urlsplit(self._database(kind, named["name"]))
+        return f"{named['scheme']}{named['driver'] or ''}://{url.netloc}{url.path}"
+
+    def _database(self, kind: str, name: str) -> str:
+        if (kind, name) not in self._known:
+            self._known[kind, name] = servers.get(kind).create_database()
+        return self._known[kind, name]
+
+    def _write_programs(self, kind: str) -> None:
+        self.programs.mkdir(exist_ok=True)
+        for program in PROGRAMS[kind]:
+            script = self.programs / program
+            script.write_text(f"#!/bin/bash\n{self._script(kind, servers.get(kind), program)}\n", encoding="utf-8")
+            script.chmod(0o755)
+
+    def _script(self, kind: str, server: Server, program: str) -> str:
+        if kind == "postgres":
+            return f'exec {shlex.join(_beside(server, "pg_dump", program))} "$@"'
+        words = {name: database_of(dsn) for (other, name), dsn in self._known.items() if other == kind}
+        words |= {"--host=localhost": f"--host={server.host}", "--user=memu": f"--user={server.user}"}
+        cases = "\n".join(f"    {word}) word={shlex.quote(real)} ;;" for word, real in words.items())
+        call = shlex.join([*_beside(server, "mysqldump", program), "--no-defaults", f"--port={server.port}"])
+        return (
+            f'words=()\nfor word; do\n  case "$word" in\n{cases}\n  esac\n  words+=("$word")\ndone\n'
+            f"export MYSQL_PWD={shlex.quote(server.password)}\n"
+            f'exec {call} --protocol=tcp "${{words[@]}}"'
+        )
+
+
+def _beside(server: Server, known: str, program: str) -> list[str]:
+    """The command of a program that comes with a server; skips where there is none."""
+    if program in server.tools:
+        return server.tools[program]
+    if known not in server.tools:
+        require(server.name, f"{server!r} comes without {program}")
+    *before, path = server.tools[known]
+    return [*before, str(Path(path).with_name(program))]
