@@ -7,7 +7,7 @@ from types import NoneType
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, Engine, ExceptionContext
 from sqlalchemy.exc import DBAPIError
 
 from memu import errors
@@ -27,6 +27,13 @@ COLLATIONS = {"MySQL": "utf8mb4_0900_bin", "MariaDB": "utf8mb4_nopad_bin"}
 
 CHARSET = "utf8mb4"
 
+ESCAPED = "\\'\"\n\r\0\x1a"
+"""The characters that take two bytes in a statement."""
+
+TOO_LONG = 1153
+LOST = (0, TOO_LONG, 2006, 2013, 2055)
+"""What a client is told, by the server or by its socket, of a statement that was too long for the server."""
+
 
 class MySQL(Server):
     """MySQL 8.0.17 or later, MariaDB 10.5 or later."""
@@ -35,6 +42,7 @@ class MySQL(Server):
     driver = "pymysql"
     modules: ClassVar[Mapping[str, str]] = {"pymysql": "pymysql", "mysqldb": "MySQLdb"}
     extra = "mysql"
+    most_scope_fields = 2  # three of 255 characters are 3,060 bytes, of the 3,072 that a key of InnoDB holds
     port = 3306
     json_types: ClassVar[Mapping[type, tuple[str, ...]]] = {
         NoneType: ("NULL",),
@@ -48,11 +56,19 @@ class MySQL(Server):
             raise errors.ConfigError(f"the dsn asks for charset={charset}: only {CHARSET} holds every text.")
         super().__init__(url.update_query_dict({"charset": CHARSET}), pool)
         self.flavour = "MySQL"
+        self.packet: int | None = None
+        """The server's max_allowed_packet, once a connection was made."""
 
     @property
     def collation(self) -> str:
         """The collation of every column."""
         return COLLATIONS[self.flavour]
+
+    def connect(self) -> Engine:
+        """The server hangs up after a statement that was too long: there is nothing left to roll back on."""
+        engine = super().connect()
+        sa.event.listen(engine, "handle_error", _hung_up)
+        return engine
 
     def connect_args(self) -> dict[str, Any]:
         """Wait no longer for a connection than is configured; to PyMySQL that ends where the handshake begins."""
@@ -78,7 +94,17 @@ class MySQL(Server):
         )
         with contextlib.closing(connection.cursor()) as cursor:
             cursor.execute("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items()))
+            cursor.execute("SELECT @@max_allowed_packet")
+            self.packet = int(cursor.fetchone()[0])
         connection._read_timeout = None  # a statement may take longer than a handshake
+        self._bound_batches(connection, self.packet)
+
+    @staticmethod
+    def _bound_batches(connection: Any, packet: int) -> None:
+        """Both drivers split an INSERT of many rows, at a length that is theirs: a server may take less."""
+        cursor, length = connection.cursorclass, packet - 1024
+        if cursor.max_stmt_length > length:
+            connection.cursorclass = type("Cursor", (cursor,), {"max_stmt_length": length})
 
     def _check_version(self, version: str) -> None:
         # MariaDB used to put 5.5.5- before its own version, for the sake of old replicas.
@@ -161,6 +187,11 @@ class MySQL(Server):
         code = arguments[0] if arguments and isinstance(arguments[0], int) else None
         if code is None:
             return None
+        if code in LOST and self.packet and (length := _longest_row(error)) >= self.packet:
+            return errors.InputError, (
+                f"a row of {length:,} bytes is too long for {self.place}, whose max_allowed_packet is {self.packet:,}: "
+                "raise that, or store less at once."
+            )
         return next((fault for codes, fault in self._faults(error).items() if code in codes), None)
 
     def _faults(self, error: DBAPIError) -> dict[tuple[int, ...], Fault]:
@@ -203,3 +234,20 @@ def _kind_of_key(error: DBAPIError) -> str:
     said = _sentence(error)
     _, found, key = said.rpartition(" for key ")
     return f"duplicate entry for key {key}" if found else said.split("(")[0].strip()
+
+
+def _hung_up(context: ExceptionContext) -> None:
+    if getattr(context.original_exception, "args", ())[:1] == (TOO_LONG,):
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
+
+
+def _longest_row(error: DBAPIError) -> int:
+    """About how many bytes the longest row of a statement takes as the driver writes it."""
+    rows = error.params if isinstance(error.params, list) else [error.params or ()]
+    lengths = (sum(map(_length, row.values() if isinstance(row, Mapping) else row)) for row in rows)
+    return len(error.statement or "") + max(lengths, default=0)
+
+
+def _length(value: Any) -> int:
+    text = str(value)
+    return len(text.encode(errors="replace")) + sum(map(text.count, ESCAPED)) + len("'',")

@@ -153,6 +153,7 @@ def _recipe(
     """How to open the record store, and the key under which it is shared; None when it is not to be shared."""
     settings = config.metadata_store
     dialect = _dialect(settings)
+    _refuse_too_many_fields(dialect, fields)
     where = dialect.identity
     # A field that the database has and the model lacks still parts the owners; its order names their folders.
     open_fields = next((store.scope_fields for key, store in _open.items() if where and key[0] == where), None)
@@ -164,6 +165,16 @@ def _recipe(
 
     mirror, index = _mirror_path(config), config.vector_index.provider if config.vector_index else None
     return make, (where, mirror, settings.ddl_mode, index, schema.scope_fields) if where else None
+
+
+def _refuse_too_many_fields(dialect: Dialect, fields: Sequence[str]) -> None:
+    """Every key begins with the scope, and some servers' keys are short."""
+    most, further = dialect.most_scope_fields, [name for name in fields if name not in CORE_FIELDS]
+    if most is not None and len(CORE_FIELDS) + len(further) > most:
+        raise ConfigError(
+            f"the user model's field {further[0]!r} is one too many for {dialect.name}, whose keys have room for "
+            f"{' and '.join(CORE_FIELDS)} only: keep it in metadata, or use another provider."
+        )
 
 
 def _refuse_new_fields(dialect: Dialect, fields: Sequence[str]) -> None:
