@@ -151,6 +151,16 @@ class DatabaseConfig(Settings):
         return _nested_form(data) if flat else data
 
     @model_validator(mode="after")
+    def _one_dsn(self) -> "DatabaseConfig":
+        index, store = self.vector_index.dsn if self.vector_index else None, self.metadata_store.dsn
+        if index is not None and (store is None or _target(index) != _target(store)):
+            raise ValueError(
+                "vector_index.dsn is not metadata_store.dsn: vectors are kept beside their rows, so leave out "
+                "vector_index.dsn (neither is shown: it may hold a password)."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _pairing(self) -> "DatabaseConfig":
         if (
             self.vector_index
@@ -184,6 +194,11 @@ def _provider_of(dsn: str) -> str:
     if kind not in PROVIDERS:
         raise ValueError(f"the dsn is no database URL that is known: expected one of {', '.join(PROVIDERS)}, and ://…")
     return "inmemory" if dsn in IN_RAM else PROVIDERS[kind]
+
+
+def _target(dsn: str) -> tuple[str, str]:
+    """What a DSN leads to, by whatever driver."""
+    return _provider_of(dsn), dsn.partition("://")[2]
 
 
 class BlobConfig(Settings):

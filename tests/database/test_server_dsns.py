@@ -1,0 +1,122 @@
+"""DSNs of database servers: every spelling, what is missing said with an example, and no password anywhere."""
+
+import importlib.util
+import logging
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import servers
+from memu import MemoryService
+from memu.database.factory import build_database
+from memu.database.mysql import build_mysql_database
+from memu.database.postgres import build_postgres_database
+from memu.errors import ConfigError, MissingExtra, StorageUnavailable
+from memu.settings import DatabaseConfig, MetadataStoreConfig, VectorIndexConfig
+
+CANARY = "pa55-canary-9f1c"
+
+
+def test_a_server_without_a_dsn_is_told_what_one_looks_like() -> None:
+    for provider, build in (("mysql", build_mysql_database), ("postgres", build_postgres_database)):
+        config = DatabaseConfig(metadata_store=MetadataStoreConfig(provider=provider))
+        example = rf"'{provider}' needs a dsn.*{provider}\w*://user:password@localhost"
+        with pytest.raises(ConfigError, match=example):
+            build(config=config)
+        with pytest.raises(ConfigError, match=example):
+            MemoryService(database=config)
+
+
+@pytest.mark.parametrize("index", ["postgresql://h/other", "mysql://h/memu", "sqlite:///memu.db"])
+def test_vectors_are_kept_where_their_rows_are(index: str) -> None:
+    store = {"provider": "postgres", "dsn": f"postgresql://u:{CANARY}@h/memu"}
+    with pytest.raises(ConfigError, match=r"vector_index\.dsn.*metadata_store\.dsn") as caught:
+        DatabaseConfig(metadata_store=store, vector_index={"provider": "bruteforce", "dsn": index})
+    assert CANARY not in str(caught.value)
+    with pytest.raises(ConfigError, match=r"vector_index\.dsn.*metadata_store\.dsn"):
+        DatabaseConfig(vector_index={"provider": "bruteforce", "dsn": index})
+
+
+def test_the_same_dsn_may_be_named_twice_and_by_another_driver() -> None:
+    for index in ("postgresql://u:p@h/memu", "postgres://u:p@h/memu", "postgresql+psycopg://u:p@h/memu"):
+        DatabaseConfig(
+            metadata_store=MetadataStoreConfig(provider="postgres", dsn="postgresql://u:p@h/memu"),
+            vector_index=VectorIndexConfig(provider="pgvector", dsn=index),
+        )
+
+
+SCHEMES = [
+    ("postgres", "postgres"),
+    ("postgres", "postgresql"),
+    ("postgres", "postgresql+psycopg"),
+    *((name, scheme) for name in ("mariadb", "mysql") for scheme in ("mysql", "mariadb", "mysql+pymysql")),
+]
+
+
+@pytest.fixture
+def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    name, scheme = request.param
+    server = servers.get(name)
+    address = server.create_database()
+    yield f"{scheme}://{address.partition('://')[2]}"
+    server.drop_database(address)
+
+
+@pytest.mark.parametrize("dsn", SCHEMES, indirect=True, ids=["-".join(pair) for pair in SCHEMES])
+def test_every_spelling_opens_the_store_and_shows_no_password(dsn: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "memu")
+    config = DatabaseConfig(metadata_store={"dsn": dsn})
+    with MemoryService(database=config) as service:
+        shown = [repr(service), repr(service.db), str(service.describe()), repr(config), str(config)]
+        assert service.describe()["database"]["provider"] == config.metadata_store.provider
+    build_database(config=config).close()
+    assert not [text for text in [*shown, caplog.text] if servers.PASSWORD in text]
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("MySQLdb")), reason="mysqlclient is installed")
+def test_a_driver_that_is_not_installed_is_named_with_its_remedy() -> None:
+    dsn = f"mysql+mysqldb://u:{CANARY}@localhost/memu"
+    with pytest.raises(MissingExtra, match=r"mysqldb, is not installed.*memu\[mysql\]") as caught:
+        build_database(config=DatabaseConfig(metadata_store={"dsn": dsn}))
+    assert CANARY not in told(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "error"),
+    [
+        (f"mysql://u:{CANARY}@127.0.0.1:1/memu", StorageUnavailable),
+        (f"postgresql://u:{CANARY}@127.0.0.1:1/memu", StorageUnavailable),
+        (f"mysql+oursql://u:{CANARY}@127.0.0.1/memu", ConfigError),
+        (f"postgresql+pg8000://u:{CANARY}@127.0.0.1/memu", ConfigError),
+        (f"mysql://u:{CANARY}@127.0.0.1:port/memu", ConfigError),
+        (f"mysql://u:{CANARY}@127.0.0.1/memu?charset=latin1", ConfigError),
+        (f"oracle://u:{CANARY}@127.0.0.1/memu", ConfigError),
+    ],
+)
+def test_no_error_holds_the_password(dsn: str, error: type[Exception]) -> None:
+    with pytest.raises(error) as caught:
+        build_database(config=DatabaseConfig(metadata_store={"dsn": dsn}))
+    assert CANARY not in told(caught.value)
+
+
+@pytest.mark.parametrize("name", servers.NAMES)
+def test_a_wrong_password_is_not_repeated(name: str) -> None:
+    server = servers.get(name)
+    dsn = server.dsn(server.home).replace(server.password, CANARY)
+    with pytest.raises(StorageUnavailable, match="refused the user 'memu'") as caught:
+        build_database(config=DatabaseConfig(metadata_store={"dsn": dsn}))
+    assert CANARY not in told(caught.value)
+
+
+def told(error: BaseException) -> str:
+    """All that a traceback says, its causes and contexts too; and what they carry."""
+    chain: list[Any] = []
+    one: BaseException | None = error
+    while one is not None:
+        chain += [str(one), repr(one), one.args]
+        one = one.__cause__ or one.__context__
+    lines = [str(frame) for frame in traceback.TracebackException.from_exception(error).format(chain=True)]
+    # The lines of this file's own source name the constant, never its value.
+    return "\n".join([*lines, *map(str, chain)])
