@@ -2,12 +2,18 @@
 
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import pytest
 
 import servers
 from memu.testing import require
 from servers import Server
+from servers.postgres import PostgresRecipe
 from servers.server import database_of
 
 NAMED = re.compile(
@@ -80,3 +86,27 @@ def _beside(server: Server, known: str, program: str) -> list[str]:
         require(server.name, f"{server!r} comes without {program}")
     *before, path = server.tools[known]
     return [*before, str(Path(path).with_name(program))]
+
+
+class _Standby(PostgresRecipe):
+    """A server whose data are those of another one, which it follows."""
+
+    def __init__(self, folder: Path, *, primary: Server) -> None:
+        super().__init__(folder)
+        self.primary = primary
+
+    def new_data(self, data: Path) -> None:
+        """A copy of the primary's data, taken while it runs."""
+        options = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync", f"--pgdata={self.new_folder(data)}"]
+        self.execute(
+            self.program("pg_basebackup"), f"--dbname={self.primary.dsn(self.primary.home)}", *options, own=True
+        )
+
+
+@contextmanager
+def standby(primary: Server) -> Iterator[Server]:
+    """A hot standby of a PostgreSQL server of the test's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(servers.RECIPES, "postgres", partial(_Standby, primary=primary))
+        with servers.private("postgres") as server:
+            yield server

@@ -24,7 +24,12 @@ from typing import Any
 import pytest
 import yaml
 
-from documented_servers import Databases
+import servers
+from documented_servers import Databases, standby
+from memu import MemoryService
+from memu.errors import StorageReadOnly
+from servers.process import wait_until
+from servers.server import database_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -198,6 +203,67 @@ def test_compose_files_say_what_a_server_needs(name: str) -> None:
     secrets = [value for key, value in service["environment"].items() if key.endswith("_PASSWORD")]
     assert "${MEMU_DB_PASSWORD:?set MEMU_DB_PASSWORD}" in secrets
     assert f"localhost:{port}/memu" in (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+
+
+# --- what no block can show -------------------------------------------------------------------------------------------
+
+
+def test_a_standby_of_postgresql_serves_readers(tmp_path: Path) -> None:
+    """It follows what is written and what is forgotten, refuses to write, and says so."""
+
+    def service(dsn: str, mode: str) -> MemoryService:
+        return MemoryService(
+            user_id="alice",
+            database_config={"metadata_store": {"dsn": dsn, "ddl_mode": mode}},
+            blob_config={"resources_dir": tmp_path / "resources"},
+        )
+
+    with servers.private("postgres") as primary:
+        dsn = primary.create_database()
+        with service(dsn, "create") as writing, standby(primary) as other:
+            writing.sync.memorize("I moved to Lisbon in March.")
+            copy = other.dsn(database_of(dsn))
+            wait_until(lambda: _rows(other, copy) == 1, 60, lambda: "the standby does not follow")
+            with service(copy, "validate") as reading:
+                assert len(reading.sync.retrieve("Where did I move to?")["items"]) == 1
+                for write in (lambda: reading.sync.memorize("I keep bees."), reading.sync.forget):
+                    with pytest.raises(StorageReadOnly, match="replica"):
+                        write()
+                writing.sync.memorize("I keep bees.")
+                wait_until(lambda: _rows(other, copy) == 2, 60, lambda: "the standby does not follow")
+                assert reading.sync.retrieve("bees", top_k=1)["items"][0]["summary"] == "I keep bees."
+                writing.sync.forget()
+                wait_until(lambda: not _rows(other, copy), 60, lambda: "the standby does not forget")
+                assert reading.sync.retrieve("bees")["items"] == []
+
+
+@pytest.mark.parametrize("name", ["mariadb", "mysql"])
+def test_a_user_of_mysql_who_may_only_read(name: str) -> None:
+    server = servers.get(name)
+    dsn = server.create_database()
+    user = database_of(dsn)[:30]
+    with MemoryService(database_config={"metadata_store": {"dsn": dsn}}) as writing:
+        writing.sync.memorize("I moved to Lisbon in March.")
+    server.run(f"CREATE USER {user}@'%' IDENTIFIED BY 'secret'")
+    try:
+        server.run(f"GRANT SELECT ON `{database_of(dsn)}`.* TO {user}@'%'")
+        own = f"mysql://{user}:secret@{server.host}:{server.port}/{database_of(dsn)}"
+        config = {"metadata_store": {"dsn": own, "ddl_mode": "validate"}}
+        with MemoryService(database_config=config) as reading:
+            assert len(reading.sync.retrieve("Where did I move to?")["items"]) == 1
+            for write in (lambda: reading.sync.memorize("I keep bees."), reading.sync.forget):
+                with pytest.raises(StorageReadOnly):
+                    write()
+    finally:
+        server.run(f"DROP USER {user}@'%'")
+        server.drop_database(dsn)
+
+
+def _rows(server: servers.Server, dsn: str) -> int:
+    """How many items there are; none before the tables are."""
+    with server.bare(dsn) as connection:
+        there = connection.execute("SELECT to_regclass('memory_items') IS NOT NULL").fetchone()[0]
+        return connection.execute("SELECT count(*) FROM memory_items").fetchone()[0] if there else 0
 
 
 # --- links ------------------------------------------------------------------------------------------------------------
