@@ -49,6 +49,8 @@ docs: .venv/.ready-dev ## run every Python and shell block of the documentation,
 .PHONY: soak
 soak: export MEMU_CRASH_STEP := 1
 soak: export MEMU_HYPOTHESIS := search
+soak: export MEMU_LOAD_SECONDS := 60
+soak: export MEMU_SOAK_RESULT := $(CURDIR)/benchmarks/results/soak_servers.json
 soak: export MEMU_REQUIRE_BACKENDS = $(REQUIRED)
 soak: servers ## run the long versions of the tests that kill processes and drive random operations
 	$(call pytest,tests/promises tests/conformance -n 2 --timeout 3600 $(ARGS))
