@@ -160,3 +160,13 @@ def test_times_are_aware_and_utc(service: MemoryService) -> None:
     for record in (*service.store.items.values(), *service.store.resources.values(), *service.store.relations):
         assert record.created_at.tzinfo is UTC
         assert record.updated_at >= record.created_at
+
+
+def test_what_a_server_has_no_room_for_is_refused_everywhere(store: Database) -> None:
+    with pytest.raises(InputError, match="speaker has 256 characters"):
+        store.memory_item_repo.create_item(memory_type="tool", summary="x", speaker="x" * 256)
+    with pytest.raises(InputError, match="modality has 65 characters"):
+        store.create_resource(url="notes.md", modality="x" * 65)
+    kept = store.memory_item_repo.create_item(memory_type="tool", summary="x", speaker="😀" * 255)
+    assert list(store.items) == [kept.id]
+    assert len(store.resources) == 0

@@ -8,6 +8,8 @@ import pytest
 
 from conformance.backends import InMemoryBackend, SQLiteBackend
 from memu.app.sync import SyncService
+from memu.scope import Scope
+from memu.testing import ALICE
 from memu.testing.speech import FACTS, talk
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -69,3 +71,15 @@ def test_rankings_are_the_same_in_a_rebuilt_index(tmp_path: Path) -> None:
     with backend.service() as service:
         loaded = _answers(service.sync)
     assert json.dumps(grown) == json.dumps(loaded)
+
+
+def test_items_without_a_place_in_their_resource_have_no_neighbours(tmp_path: Path) -> None:
+    """Which of them stood side by side would be up to their ids, which are random."""
+    with SQLiteBackend(tmp_path).service() as service:
+        alice = service.database.bound(Scope.of(ALICE))
+        source = alice.create_resource(url="https://example.org", modality="document")
+        for fact in FACTS[:6]:
+            alice.create_item(memory_type="knowledge", summary=fact, resource_id=source.id)
+        found = service.sync.retrieve("peanuts", ALICE, top_k=10)["items"]
+    assert [one["summary"] for one in found if one["score"]] == ["I am allergic to peanuts and avoid them everywhere."]
+    assert len(found) == 6

@@ -207,6 +207,12 @@ class TestFaults:
         with pytest.raises(SourceInvalid, match=rf"the {key} of message 1 holds a .*{what}.* at character 2"):
             from_messages([{"content": "a"}, {"content": "b", key: f"ab{mark}c"}])
 
+    @pytest.mark.parametrize("key", ["name", "speaker", "role"])
+    def test_a_name_that_no_store_holds(self, key: str) -> None:
+        assert from_messages([{key: "😀" * 255, "content": "a"}]).messages[0].speaker == "😀" * 255
+        with pytest.raises(SourceInvalid, match=f"message 0 has a {key} of 256 characters"):
+            from_messages([{key: "x" * 256, "content": "a"}])
+
     @pytest.mark.parametrize("messages", [[], [{"content": ""}], [{"role": "user"}, {"content": " "}], ()])
     def test_no_words_at_all(self, messages: Any) -> None:
         with pytest.raises(SourceInvalid, match=f"none of the {len(messages)} messages has text"):

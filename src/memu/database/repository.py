@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
 
 from memu.backends.base import Condition, Row, Where, equals
+from memu.backends.tables import LENGTHS
 from memu.database import fields
 from memu.database.repeat import repeated
 from memu.database.rows import check_metadata, check_text
@@ -144,9 +145,13 @@ class Repository(Generic[R]):
                 raise NotFoundError(f"{self.model.__name__} {record.id!r} was deleted.")
 
     def _new(self, **values: Any) -> Row:
-        known = {column.name for column in self.store.records.schema.table(self.table).columns}
-        if unknown_names := sorted(set(values) - known):
+        known = {column.name: column for column in self.store.records.schema.table(self.table).columns}
+        if unknown_names := sorted(set(values) - set(known)):
             raise InputError(f"{self.model.__name__} has no field {unknown_names[0]!r}: expected stored fields only.")
+        for name, value in values.items():
+            if isinstance(value, str) and len(value) > LENGTHS.get(known[name].kind, len(value)):
+                longest = LENGTHS[known[name].kind]
+                raise InputError(f"{name} has {len(value)} characters: at most {longest} are kept.")
         if "metadata" in values:
             values["metadata"] = check_metadata(values["metadata"])
         now = self.store.now()

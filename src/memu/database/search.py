@@ -198,17 +198,17 @@ def _filed(reader: ScopedReader, ids: Sequence[str]) -> dict[str, tuple[str, ...
 
 
 def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
-    vector = row["embedding"]
+    vector, position = row["embedding"], row.get("source_start")
     values = {field.name: row[field.name] for field in fields.FIELDS[table] if field.name in row}
     return Entry(
         id=row["id"],
         text=_text(table, row),
         vector=None if vector is None else np.asarray(vector, dtype=np.float32),
         elsewhere=row.get("elsewhere", False),
-        group=row.get("resource_id"),
+        group=None if position is None else row.get("resource_id"),  # without a place it has no neighbours
         passage=(row.get("message_ids") or [None])[-1],  # an answer's own message comes after the question's
         around=str(row["extra"].get("around") or "") if table == ITEMS else "",
-        position=row.get("source_start") or 0,
+        position=position or 0,
         speaker=row.get("speaker"),
         fields={
             **values,

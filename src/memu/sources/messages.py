@@ -11,6 +11,8 @@ from memu.sources.base import Message, Source
 from memu.sources.text import check_text
 
 _EXAMPLE = '[{"role": "user", "content": "I moved to Oslo."}]'
+LONGEST_NAME = 255
+"""The most characters of a speaker's name, as stores keep it."""
 _PART_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
@@ -93,7 +95,10 @@ class _Fields:
             return None
         if not isinstance(value, str):
             raise self.fault(f"has {key} of type {_kind(value)}", "a string")
-        return " ".join(self.storable(value, key).split()) or None
+        name = " ".join(self.storable(value, key).split())
+        if len(name) > LONGEST_NAME:
+            raise self.fault(f"has a {key} of {len(name)} characters", f"at most {LONGEST_NAME}")
+        return name or None
 
     def id(self) -> str:
         for key in ("id", "dia_id"):
