@@ -1,0 +1,1 @@
+"""The same operations and questions on every backend, side by side."""
