@@ -9,20 +9,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from conformance.backends import InMemoryBackend, SQLiteBackend
+from conformance.backends import SQLiteBackend
 from memu import errors
 from memu.app.service import MemoryService
 from memu.scope import Scope
 from memu.testing import ALICE, Backend
 from memu.testing.speech import FACTS, talk
+from promises.worlds import BACKENDS, fresh
 
 Refused = tuple[type[errors.MemuError], type[BaseException], str]
 
 
-@pytest.fixture(scope="module", params=[SQLiteBackend, InMemoryBackend], ids=lambda kind: kind.name)
-def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Backend:
+@pytest.fixture(scope="module", params=BACKENDS, ids=lambda kind: kind.name)
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """One store for all tests: none of them may leave a trace in it."""
-    return request.param(tmp_path_factory.mktemp("store"))
+    with fresh(request.param, tmp_path_factory.mktemp("store")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

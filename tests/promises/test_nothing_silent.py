@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from conformance.backends import SQLiteBackend
+from conformance.backends import ServerBackend, SQLiteBackend
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
-from memu.errors import ClosedError, ConfigError, StorageError, StorageReadOnly
+from memu.errors import ClosedError, ConfigError, SchemaError, StorageError, StorageReadOnly
 from memu.testing import ALICE
 from memu.testing.speech import FACTS, talk
+from promises.worlds import SERVERS, fresh
 
 READS: dict[str, Callable[[SyncService], Any]] = {
     "retrieve": lambda m: m.retrieve("Lisbon", ALICE),
@@ -84,6 +85,21 @@ def test_a_database_whose_tables_are_gone(service: MemoryService, backend: SQLit
     connection.close()
     with pytest.raises(StorageError, match="no such table"):
         CALLS[name](service.sync)
+
+
+@pytest.mark.parametrize("kind", SERVERS, ids=lambda kind: kind.name)
+def test_a_server_s_database_whose_tables_are_gone(kind: type[ServerBackend], tmp_path: Path) -> None:
+    with fresh(kind, tmp_path) as backend, backend.service() as service:
+        assert isinstance(backend, ServerBackend)
+        service.sync.memorize(talk(FACTS[:5]), user=ALICE)
+        service.sync.retrieve("Lisbon", ALICE)
+        tables = [table.name for table in service.parts.database.handle.records.schema.tables]
+        for table in reversed(tables):  # first those that refer to others
+            backend.driver.cursor().execute(f"DROP TABLE {table}")
+        backend.driver.commit()
+        for call in CALLS.values():
+            with pytest.raises(SchemaError, match=f"{backend.server.host}.*ddl_mode"):
+                call(service.sync)
 
 
 @pytest.mark.parametrize("name", CALLS)
