@@ -23,7 +23,7 @@ from servers.process import Process, Unavailable
 from servers.recipe import Recipe
 from servers.server import PASSWORD, USER, Server, parts
 
-__all__ = ["NAMES", "PASSWORD", "USER", "Server", "get", "private"]
+__all__ = ["NAMES", "PASSWORD", "USER", "Server", "Unavailable", "get", "private"]
 
 RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in (PostgresRecipe, MariaDBRecipe, MySQLRecipe)}
 SERVERS: dict[str, type[Server]] = {"postgres": PostgresServer, "mariadb": MySQLServer, "mysql": MySQLServer}
@@ -71,7 +71,7 @@ def _shared_port(recipe: Recipe) -> int:
     """Where the shared server listens, after its start if need be."""
     record = recipe.folder / "port"
     if not record.exists():
-        process = _process(recipe, recipe.folder, run.owner(), durable=False, settings={}, file_limit_mb=None)
+        process = _process(recipe, recipe.folder, (run.owner(),), durable=False, settings={}, file_limit_mb=None)
         process.start()
         record.write_text(str(process.port), encoding="ascii")
     return int(record.read_text(encoding="ascii"))
@@ -109,18 +109,24 @@ def private(
         if disk_mb is not None:
             _mount(folder / "data", disk_mb)
         with run.lock(shared):
-            process = _process(recipe, folder, os.getpid(), durable, settings or {}, file_limit_mb)
-        process.start()
+            process = _process(recipe, folder, (run.owner(), os.getpid()), durable, settings or {}, file_limit_mb)
         try:
+            process.start()
             yield recipe.server(process.port, process=process, log_path=process.log_path)
         finally:
             process.drop()
+            recipe.discard(folder / "data")
     finally:
         keeper.remove(folder)
 
 
 def _process(
-    recipe: Recipe, folder: Path, owner: int, durable: bool, settings: Mapping[str, str], file_limit_mb: int | None
+    recipe: Recipe,
+    folder: Path,
+    owners: tuple[int, ...],
+    durable: bool,
+    settings: Mapping[str, str],
+    file_limit_mb: int | None,
 ) -> Process:
     """A server's process that is still to be started, with its data made."""
     data = folder / "data"
@@ -129,16 +135,16 @@ def _process(
     def charge(port: int) -> Charge:
         plain = recipe.charge(data, port, durable, settings)
         limit = None if file_limit_mb is None else file_limit_mb << 20
-        return replace(plain, owner=owner, log=str(folder / "log"), pid_file=str(folder / "pid"), file_limit=limit)
+        return replace(plain, owners=owners, log=str(folder / "log"), pid_file=str(folder / "pid"), file_limit=limit)
 
-    def answers(port: int) -> bool:
-        server = recipe.server(port)
+    def fault(port: int) -> str:
         try:
-            return server.data_folder() == data
-        except Exception:  # the driver's own, which is not imported here
-            return False
+            found = recipe.server(port).data_folder()
+        except Exception as error:  # the driver's own, which is not imported here
+            return str(error)
+        return "" if found.resolve() == data.resolve() else f"another server is there, of {found}"
 
-    return Process(folder, charge, answers)
+    return Process(folder, charge, fault)
 
 
 def _mount(data: Path, size_mb: int) -> None:

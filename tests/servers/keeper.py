@@ -1,9 +1,10 @@
-"""Keeps one database server, or one folder, until its owner ends: a run that is killed leaves nothing behind.
+"""Keeps one database server, or one folder, until an owner ends: a run that is killed leaves nothing behind.
 
 Run as a program with a `Charge` in JSON. It is the server's parent, so it ends the right process without doubt:
-orderly at SIGTERM, at once at SIGINT and when the owner is gone. It ends by itself when the server does.
+orderly at SIGTERM, at once at SIGINT and when an owner is gone. It ends by itself when the server does.
 """
 
+import ctypes
 import dataclasses
 import json
 import os
@@ -14,8 +15,10 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+PR_SET_CHILD_SUBREAPER = 36
 PATIENCE = 20.0
 """Seconds until a server that does not stop is killed, and until a folder that stays in use is left."""
 
@@ -24,7 +27,8 @@ PATIENCE = 20.0
 class Charge:
     """What a keeper keeps: the server of a command, a folder, or both."""
 
-    owner: int
+    owners: tuple[int, ...]
+    """The processes without any of which it ends."""
     folder: str = ""
     command: tuple[str, ...] = ()
     user: int | None = None
@@ -41,23 +45,23 @@ class Charge:
 
 
 def keep(charge: Charge) -> int:
-    """Run the server until it ends, is to be ended, or has no owner; the server's exit code."""
+    """Run the server until it ends, is to be ended, or lacks an owner; the server's exit code."""
     told, tell = os.pipe()
     os.set_blocking(tell, False)
     signal.set_wakeup_fd(tell)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
+    adopt_orphans()
     server = launch(charge) if charge.command else None
-    watched = {told, *([os.pidfd_open(server.pid)] if server else [])}
-    try:
-        owner = os.pidfd_open(charge.owner)
-    except ProcessLookupError:
-        owner = None
-    ready = select.select([*watched, owner], [], [])[0] if owner is not None else [owner]
-    orderly = told in ready and os.read(told, 1)[0] == signal.SIGTERM
+    orderly = False
+    with suppress(ProcessLookupError):  # an owner has gone already
+        watched = [os.pidfd_open(pid) for pid in (*charge.owners, *([server.pid] if server else []))]
+        ready = select.select([told, *watched], [], [])[0]
+        orderly = told in ready and os.read(told, 1)[0] == signal.SIGTERM
     if server:
         end(server, charge.orderly if orderly else charge.at_once)
-    if charge.folder and owner in ready:
+        end_orphans()
+    if charge.folder:
         remove(Path(charge.folder))
     return server.returncode if server else 0
 
@@ -89,9 +93,20 @@ def end(server: subprocess.Popen[bytes], number: int) -> None:
     try:
         server.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        for pid in family(server.pid):
-            os.kill(pid, signal.SIGKILL)
+        server.kill()
         server.wait()
+
+
+def adopt_orphans() -> None:
+    """Become the parent of a killed server's children, so that they are known and waited for."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_orphans() -> None:
+    """Kill the children that a server has left, and wait for their end."""
+    for pid in family(os.getpid())[1:]:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
 
 
 def family(pid: int) -> list[int]:

@@ -78,6 +78,7 @@ class _Recipe(Recipe):
             # In the data folder: an absolute path may be too long for a socket.
             "socket": "socket",
             "pid_file": "pid",
+            "tmpdir": str(temporary(data)),
             "skip_name_resolve": "1",
             "max_connections": "300",
             "innodb_buffer_pool_size": "64M",
@@ -87,6 +88,9 @@ class _Recipe(Recipe):
             **settings,
         }
         return (*self.program, *self.options({"datadir": str(data)}), *self.options(chosen))
+
+    def discard(self, data: Path) -> None:
+        pass  # all is in the data folder
 
     def options(self, settings: Mapping[str, str]) -> list[str]:
         """Settings on the command line."""
@@ -108,7 +112,8 @@ class MariaDBRecipe(_Recipe):
         extra = self.folder / "user.sql"
         extra.write_text(f"FLUSH PRIVILEGES;\n{OUR_USER}", encoding="ascii")
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", f"--extra-file={extra}"]
-        options += [f"--datadir={data}", f"--user={account()}", *self.options({**self.shared, **QUICK})]
+        options += [f"--datadir={data}", f"--user={account()}", f"--tmpdir={temporary(data)}"]
+        options += self.options({**self.shared, **QUICK})
         self.execute(installed("mariadb-install-db"), "--no-defaults", *options)
 
 
@@ -149,6 +154,7 @@ class MySQLRecipe(_Recipe):
         extra = self.folder / "user.sql"
         extra.write_text(OUR_USER, encoding="ascii")
         options = self.options({**self.shared, **QUICK, "datadir": str(data), "init_file": str(extra)})
+        options += [f"--tmpdir={temporary(data)}"]
         self.execute(*self.program, "--initialize-insecure", *options)
 
 
@@ -158,6 +164,13 @@ def installed(program: str) -> str:
     if path is None:
         raise Unavailable(f"{program} is not installed: run scripts/servers.sh as root")
     return path
+
+
+def temporary(data: Path) -> Path:
+    """A server's folder for temporary files: at its start it removes what other servers have in a common one."""
+    folder = data.with_name("temporary")
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 def account() -> str:

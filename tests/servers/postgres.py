@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,6 +111,12 @@ class PostgresRecipe(Recipe):
         }
         options = (part for key, value in chosen.items() for part in ("-c", f"{key}={value}"))
         return (self.program("postgres"), "-D", str(data), *options)
+
+    def discard(self, data: Path) -> None:
+        lock = data / "postmaster.pid"
+        if lock.exists():
+            segment = lock.read_text(encoding="utf-8").splitlines()[6].split()[1]
+            subprocess.run(["ipcrm", "--shmem-id", segment], check=False, capture_output=True)
 
     def server(self, port: int, **known: Any) -> Server:
         tools = {name: [self.program(name)] for name in ("pg_dump", "psql")}

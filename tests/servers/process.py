@@ -83,15 +83,15 @@ class Process:
     Args:
         folder: where its log and its process id are kept.
         charge: what its keeper is to run, given the port.
-        answers: whether the server at a port is this one, and answers.
+        fault: what keeps the server from answering at a port, if anything.
     """
 
-    def __init__(self, folder: Path, charge: Callable[[int], Charge], answers: Callable[[int], bool]) -> None:
+    def __init__(self, folder: Path, charge: Callable[[int], Charge], fault: Callable[[int], str]) -> None:
         self.folder = folder
         self.port = 0
         self.log_path = folder / "log"
         self._charge = charge
-        self._answers = answers
+        self._fault = fault
         self._keeper = 0
 
     @property
@@ -123,7 +123,11 @@ class Process:
         (self.folder / "pid").unlink(missing_ok=True)
         self._keeper = spawn(self._charge(port))
         (self.folder / "keeper").write_text(str(self._keeper), encoding="ascii")
-        wait_until(lambda: not self.running or self._answers(port), START, lambda: f"no answer: {self.log_tail()}")
+        wait_until(
+            lambda: not self.running or not self._fault(port),
+            START,
+            lambda: f"no answer: {self._fault(port)}: {self.log_tail()}",
+        )
         if self.running:
             return True
         told = self.log_tail(seen)
@@ -147,15 +151,11 @@ class Process:
 
     def kill(self) -> None:
         """End the server and its children by SIGKILL, as a crash would."""
-        pids = self.pids if self.running else []
-        for pid in pids:
+        for pid in self.pids if self.running else []:
             with suppress(ProcessLookupError):  # its parent's end may have ended it
                 os.kill(pid, signal.SIGKILL)
-        for pid in pids:
-            if not ended(pid, START):
-                raise TimeoutError(f"process {pid} outlives SIGKILL")
-        if self._keeper and not ended(self._keeper, START):
-            raise TimeoutError("the keeper outlives its server")
+        if self._keeper and not ended(self._keeper, 2 * keeper.PATIENCE):
+            raise TimeoutError(f"a process in {self.folder} outlives SIGKILL")
         self._keeper = 0
 
     def log_tail(self, start: int = 0) -> str:

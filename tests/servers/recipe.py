@@ -40,6 +40,10 @@ class Recipe(ABC):
     def server(self, port: int, **known: Any) -> Server:
         """How tests reach a server of this kind."""
 
+    @abstractmethod
+    def discard(self, data: Path) -> None:
+        """Free what a server that was killed has left outside of its data folder."""
+
     def new_data(self, data: Path) -> None:
         """Make a data folder as a copy of the run's first one, which is not started itself."""
         template = self.folder / "template"
@@ -60,7 +64,7 @@ class Recipe(ABC):
     def charge(self, data: Path, port: int, durable: bool, settings: Mapping[str, str]) -> Charge:
         """What a keeper is to run."""
         command = self.command(data, port, durable, settings)
-        return Charge(0, command=command, user=self.user, orderly=self.orderly, at_once=self.at_once)
+        return Charge((), command=command, user=self.user, orderly=self.orderly, at_once=self.at_once)
 
     def execute(self, *command: str, text: str = "", own: bool = False) -> None:
         """Carry out a command, as whom the server runs as when it is to own the outcome."""

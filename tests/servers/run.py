@@ -39,7 +39,7 @@ def folder() -> Path:
     with lock(path / "run"):
         record = path / "keeper"
         if not record.exists():
-            record.write_text(str(spawn(Charge(owner=owner(), folder=str(path)))), encoding="ascii")
+            record.write_text(str(spawn(Charge((owner(),), folder=str(path)))), encoding="ascii")
     return path
 
 
