@@ -40,7 +40,7 @@ class Made:
     item_id: str
 
 
-@dataclass
+@dataclass(eq=False)
 class Side:
     """One of the two stores, and how its ids are called in the other."""
 

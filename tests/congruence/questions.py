@@ -1,5 +1,6 @@
 """What is asked of two stores: lists, pages, counts, histories and searches, with filters of every operator."""
 
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -162,14 +163,17 @@ class Questions:
         asked = numbers / np.linalg.norm(numbers) if with_vector else None
         where = self.items_filter(person) if self.draw.random() < 0.5 else {}
         top_k, least = self.draw.choice((1, 3, 10, 60)), self.draw.choice((None, None, 0.2))
+
+        @cache
+        def tiers(side: Side, count: int) -> dict[str, Any]:
+            parts, scope = side.service.parts, Scope.of(person)
+            return search_tiers(parts, scope, question, asked, side.own(where), count, least)[0]
+
         for tier, _, _ in TIERS:
-
-            def search(side: Side, count: int, tier: str = tier) -> list[tuple[str, float]]:
-                parts, scope = side.service.parts, Scope.of(person)
-                answer, _ = search_tiers(parts, scope, question, asked, side.own(where), count, least)
-                return [(one["id"], one["score"]) for one in answer[tier]]
-
-            self.pair.rank(top_k, search)
+            self.pair.rank(
+                top_k,
+                lambda side, count, tier=tier: [(one["id"], one["score"]) for one in tiers(side, count)[tier]],
+            )
         if not with_vector:
             self.pair.ask(lambda side: side.memory.retrieve(question, side.own({**person, **where}))["signals"])
 

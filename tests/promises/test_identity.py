@@ -14,7 +14,7 @@ from memu.errors import InputError
 from memu.scope import Scope
 from memu.testing import ALICE, Backend
 from memu.testing.speech import FACTS, said, talk
-from promises.worlds import BACKENDS, fresh
+from promises.worlds import BACKENDS, SERVERS, fresh
 
 LOOKALIKES = [
     "alice",
@@ -57,8 +57,8 @@ LOOKALIKES = [
 
 @pytest.mark.parametrize("kind", BACKENDS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("field", ["user_id", "agent_id"])
-def test_names_that_look_alike_are_different_people(kind: Any, field: str, tmp_path: Path) -> None:
-    with kind(tmp_path).service() as service:
+def test_names_that_look_alike_are_different_people(kind: type[Backend], field: str, tmp_path: Path) -> None:
+    with fresh(kind, tmp_path) as backend, backend.service() as service:
         memory = service.sync
         for place, name in enumerate(LOOKALIKES):
             made = memory.memorize(f"My number is {place} and my boat is number {place}.", user={field: name})
@@ -75,12 +75,12 @@ def test_names_that_look_alike_are_different_people(kind: Any, field: str, tmp_p
 
 
 @pytest.mark.parametrize("kind", BACKENDS, ids=lambda kind: kind.name)
-def test_random_calls_of_many_users(kind: Any, tmp_path: Path) -> None:
+def test_random_calls_of_many_users(kind: type[Backend], tmp_path: Path) -> None:
     draw = random.Random(11)
     people = [{"user_id": user, "agent_id": agent} for user in ("ann", "Ann", "ânn") for agent in ("a", "A")]
-    with kind(tmp_path).service(retrieve_config={"index_budget_mb": 1}) as service:
+    with fresh(kind, tmp_path) as backend, backend.service(retrieve_config={"index_budget_mb": 1}) as service:
         memory = service.sync
-        for step in range(90):
+        for step in range(45 if kind in SERVERS else 90):
             who = draw.randrange(len(people))
             person, mark = people[who], f"person{who}"
             own = memory.list_memory_items(person)["items"]
@@ -99,7 +99,7 @@ def test_random_calls_of_many_users(kind: Any, tmp_path: Path) -> None:
                     memory.update_memory_item(memory_id=chosen, memory_content=f"Boat of {mark}.", user=person)
                 case 4 if own:
                     memory.delete_memory_item(memory_id=draw.choice(own)["id"], user=person)
-                case 5 if len(own) > 8:
+                case 5 if len(own) > (4 if kind in SERVERS else 8):
                     memory.clear_memory(person) if step % 2 else memory.forget(user=person)
             for other, someone in enumerate(people):
                 answer = memory.retrieve("Which boat is blue?", someone, top_k=500)
