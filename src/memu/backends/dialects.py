@@ -156,6 +156,10 @@ class Dialect(ABC):
     def prepare(self, connection: Connection, tables: Mapping[str, sa.Table]) -> None:  # noqa: B027 - see `turn`
         """Before the tables are made or compared: what the server must have, and what it settles about them."""
 
+    def missing(self, connection: Connection) -> list[str]:
+        """What `prepare` would see to, in words, so far as it has not been done."""
+        return []
+
     def fix_dimension(self, connection: Connection, table: sa.Table, dimension: int | None) -> None:  # noqa: B027
         """The vectors of a table are of this dimension from now on, or of any with None; most servers do not mind."""
 

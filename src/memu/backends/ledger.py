@@ -20,7 +20,10 @@ LEDGER = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step from the form before it; `apply` runs once in a store's life, and never on a new store."""
+    """One step from the form before it; `apply` is not run on a new store, and must be repeatable.
+
+    It is done once in a store's life, unless it was broken off on a server that commits every statement by itself.
+    """
 
     version: int
     name: str
@@ -52,15 +55,25 @@ def upgrade(
     """Bring the store to the newest version and return the names of the steps that ran.
 
     A new store is made in today's form and needs no step; an existing one runs the steps that it has not had, in
-    order, and then gets the tables that are missing.
+    order, each with its entry, and then has its tables mended. Where a server commits every statement by itself, the
+    entries of a new store come last and all at once: one that was broken off before is still a new one.
     """
-    version, fresh = check_version(connection, migrations), current_version(connection) is None
-    LEDGER.create(connection, checkfirst=True)
+    version = check_version(connection, migrations)
     due = [step for step in sorted(migrations, key=lambda step: step.version) if step.version > version]
+    if not version:
+        create_tables(connection)
+        LEDGER.create(connection, checkfirst=True)
+        _record(connection, due)
+        return []
     for step in due:
-        if not fresh:
-            step.apply(connection)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        connection.execute(sa.insert(LEDGER).values(version=step.version, name=step.name, applied_at=now))
+        step.apply(connection)
+        _record(connection, [step])
     create_tables(connection)
-    return [] if fresh else [step.name for step in due]
+    return [step.name for step in due]
+
+
+def _record(connection: Connection, steps: Sequence[Migration]) -> None:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    if steps:
+        entries = [{"version": step.version, "name": step.name, "applied_at": now} for step in steps]
+        connection.execute(sa.insert(LEDGER).values(entries))

@@ -85,6 +85,7 @@ class MySQL(Server):
             "time_zone": "'+00:00'",
             "sql_mode": "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
             "innodb_lock_wait_timeout": str(round(BUSY_SECONDS)),
+            "lock_wait_timeout": str(round(BUSY_SECONDS)),
         }
         limit = self.pool.statement_timeout or 0
         settings |= (
@@ -127,7 +128,8 @@ class MySQL(Server):
         try:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
             connection.exec_driver_sql("START TRANSACTION")
-            connection.exec_driver_sql(f"SELECT name FROM {LOCKS} {how}")  # noqa: S608 - words of ours
+            if connection.exec_driver_sql(f"SELECT name FROM {LOCKS} {how}").first() is None:  # noqa: S608 - words of ours
+                raise errors.SchemaError(f'{self.place}: {LOCKS} is empty; open the store once with ddl_mode="create".')
         except BaseException:
             self.ended(connection)  # the session goes back to the pool, and must not take the name along
             raise
@@ -156,6 +158,13 @@ class MySQL(Server):
             table.dialect_options["mysql"]["collate"] = table.dialect_options["mariadb"]["collate"] = self.collation
         connection.exec_driver_sql(f"CREATE TABLE IF NOT EXISTS {LOCKS} (name VARCHAR(16) NOT NULL PRIMARY KEY)")
         connection.exec_driver_sql(f"INSERT IGNORE INTO {LOCKS} (name) VALUES ('store')")  # noqa: S608 - words of ours
+
+    def missing(self, connection: Connection) -> list[str]:
+        """The table of the locks, with its row."""
+        there = sa.inspect(connection).has_table(LOCKS)
+        if there and connection.exec_driver_sql(f"SELECT name FROM {LOCKS}").first():  # noqa: S608 - a word of ours
+            return []
+        return [f"table {LOCKS} is {'empty' if there else 'missing'}"]
 
     def insert(self, table: sa.Table, conflict: str) -> Any:
         """ON DUPLICATE KEY, which sees every key; IGNORE would also pass over what does not fit, or refers nowhere."""

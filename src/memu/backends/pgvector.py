@@ -33,18 +33,30 @@ MOST_SIZES = 10_000
 
 
 def make_index(connection: Connection, table: sa.Table, dimension: int | None) -> None:
-    """An index of the vectors as vectors of this dimension, which also refuses all others; with None, no index."""
-    name = f"hnsw_{table.name}_embedding"
-    connection.exec_driver_sql(f'DROP INDEX IF EXISTS "{name}"')
-    if dimension is None:
+    """An index of the vectors as vectors of this dimension, which also refuses all others; with None, no index.
+
+    One that is there already stays: to ask for it again costs nothing.
+    """
+    wanted = f"hnsw_{table.name}_{dimension}"
+    held = connection.execute(_INDEXES, {"table": table.name}).scalars().all()
+    for name in held:
+        if name != wanted:
+            connection.exec_driver_sql(f'DROP INDEX "{name}"')
+    if dimension is None or wanted in held:
         return
     if dimension > LARGEST_INDEXED:
         logger.warning("vectors of %d dimensions are too long for an index: they are searched exactly", dimension)
         return
     kind = "vector" if dimension <= HALF_ABOVE else "halfvec"
     connection.exec_driver_sql(
-        f'CREATE INDEX "{name}" ON "{table.name}" USING hnsw ((embedding::{kind}({dimension})) {kind}_cosine_ops)'
+        f'CREATE INDEX "{wanted}" ON "{table.name}" USING hnsw ((embedding::{kind}({dimension})) {kind}_cosine_ops)'
     )
+
+
+_INDEXES = sa.text(
+    "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = :table "
+    "AND indexname LIKE 'hnsw\\_%'"
+)
 
 
 class Searches:
@@ -113,7 +125,7 @@ class Rows:
 
     Attributes:
         where: makes the clause that they meet.
-        known_as: stands for them.
+        known_as: stands for them; a number, since what a forgotten user asked for is not to be kept.
         shape: stands for the clause, where its values are parameters; None where they are a part of it.
         values: those parameters.
     """
@@ -127,7 +139,7 @@ class Rows:
     def of(cls, table: sa.Table, where: Where, general: Callable[[], sa.ColumnElement[bool]]) -> "Rows":
         """The rows that meet some conditions; `general` makes the clause where they are not all plain equalities."""
         if not all(one.op == "eq" and not one.path and isinstance(one.value, str | None) for one in where):
-            return cls(general, tuple(where), None, {})
+            return cls(general, hash((table.name, tuple(where))), None, {})
         names = [(one.field, None if one.value is None else f"value_{place}") for place, one in enumerate(where)]
         values = {name: one.value for (_, name), one in zip(names, where, strict=True) if name}
 
@@ -138,8 +150,7 @@ class Rows:
             )
             return sa.and_(sa.true(), *clauses)
 
-        known_as = (table.name, *((one.field, one.value) for one in where))
-        return cls(plain, known_as, tuple(names), values)
+        return cls(plain, hash((table.name, tuple(where))), tuple(names), values)
 
 
 def _best_first(rows: Sequence[Any]) -> list[tuple[str, float]]:
@@ -173,14 +184,16 @@ def _by_index(table: sa.Table, where: sa.ColumnElement[bool], dimension: int) ->
     """In the order of the index, whose vectors may be of half precision; the distances are of the whole ones."""
     kind = PgVector(dimension, half=dimension > HALF_ABOVE)
     exact = _distance(table.c.embedding, PgVector())
-    found = sa.select(table.c.id, ONE - exact).where(where)
+    found = sa.select(table.c.id, ONE - exact).where(where, table.c.embedding.is_not(None))
     nearest_first = found.order_by(_distance(sa.cast(table.c.embedding, kind), kind))
     return nearest_first.limit(sa.bindparam("most", type_=Untyped()))
 
 
 def _some(table: sa.Table, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """Whether there are few rows; counted no further than it takes to know."""
-    some: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(table).where(where)
+    some: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(table).where(where, table.c.embedding.is_not(None))
+    )
     some = some.limit(sa.literal_column(str(FEW + 1)))
     return sa.select(sa.func.count() <= sa.literal_column(str(FEW))).select_from(some.subquery())
 

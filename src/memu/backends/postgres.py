@@ -95,10 +95,17 @@ class Postgres(Server):
                 fault = f'{self.place}: the extension "vector" cannot be made ({words(error)}): {INSTALL}.'
                 raise errors.SchemaError(fault) from error.orig
             held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
-        if tuple(int(part) for part in str(held).split(".")[:2]) < OLDEST_VECTOR:
+        if _version(held) < OLDEST_VECTOR:
             raise errors.SchemaError(
                 f"{self.place}: pgvector {held} is too old: {INSTALL} (or ALTER EXTENSION vector UPDATE)."
             )
+
+    def missing(self, connection: Connection) -> list[str]:
+        """The extension, new enough."""
+        held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
+        if held is None:
+            return [f'the extension "vector" is missing: {INSTALL}']
+        return [] if _version(held) >= OLDEST_VECTOR else [f"pgvector {held} is too old: {INSTALL}"]
 
     def insert(self, table: sa.Table, conflict: str) -> Any:
         """PostgreSQL's ON CONFLICT."""
@@ -149,14 +156,17 @@ class Postgres(Server):
         if state is None:
             lost = type(error.orig).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
             return self._connection_fault(error) if lost else None
-        return self._faults(error).get(state) or self._faults(error).get(state[:2])
+        faults = self._faults(error)
+        return faults.get(state) or faults.get(state[:3]) or faults.get(state[:2])
 
     def _connection_fault(self, error: DBAPIError) -> Fault:
         """libpq tells why a connection failed in words only."""
         said = str(error.orig)
-        if "password" in said or "authentication" in said or 'role "' in said:
+        if "authentication failed" in said or 'FATAL:  role "' in said or "no password supplied" in said:
             return self.refused()
-        if "does not exist" in said:
+        if "too many clients" in said or "connection slots" in said:
+            return errors.StorageBusy, f"{self.place} takes no more connections."
+        if 'FATAL:  database "' in said and "does not exist" in said:
             return errors.StorageUnavailable, f"{self.place}: there is no such database; make it with CREATE DATABASE."
         return self.unreachable(error)
 
@@ -180,11 +190,12 @@ class Postgres(Server):
             "55P03": (errors.StorageBusy, f"{place} is locked by another writer for over {BUSY_SECONDS:.0f} s."),
             "57014": (errors.StorageBusy, f"{place}: {said}; see statement_timeout."),
             "57P": self.unreachable(error),
-            "57P01": self.unreachable(error),
-            "57P02": self.unreachable(error),
-            "57P03": self.unreachable(error),
             "58": (errors.StorageFull, f"{place}: the server could not write: {said}."),
         }
+
+
+def _version(text: Any) -> tuple[int, ...]:
+    return tuple(int(part) for part in str(text).split(".")[:2])
 
 
 def _key(lock: str) -> int:

@@ -15,6 +15,7 @@ from memu.backends.base import ALONE, Capability, Conflict, Order, RecordStore, 
 from memu.backends.clauses import behind, clause, in_order, parts, put_in_order
 from memu.backends.dialects import MAKING, Dialect
 from memu.backends.inspection import differences
+from memu.backends.mending import mend
 from memu.backends.tables import Schema, Table
 from memu.backends.types import column_type
 from memu.errors import ClosedError, SchemaError
@@ -50,7 +51,7 @@ class SqlRecordStore(RecordStore):
         return self._engine
 
     def create(self) -> None:
-        """Make the tables that are missing and run the migrations that are due; in one transaction where it can be."""
+        """Make or mend the tables and run the migrations that are due; in one transaction where it can be."""
         with self._begun(writes=True, lock=MAKING) as connection:
             self.dialect.prepare(connection, self.tables)
             ledger.upgrade(connection, self.migrations, self._create_tables)
@@ -61,11 +62,15 @@ class SqlRecordStore(RecordStore):
         with self._begun(writes=False) as connection:
             if not newest or ledger.check_version(connection, self.migrations) != newest:
                 return False
-            return not differences(connection, self.tables)
+            return not self._lacking(connection)
+
+    def _lacking(self, connection: Connection) -> list[str]:
+        """What is not there, or not as it should be, in words."""
+        return sorted([*self.dialect.missing(connection), *(one.what for one in differences(connection, self.tables))])
 
     def _create_tables(self, connection: Connection) -> None:
         with self.adopt(connection, self.tables) if self.adopt else nullcontext():
-            self.metadata.create_all(connection)
+            mend(connection, self.metadata)
         for statement in self.dialect.extras(self.tables):
             connection.exec_driver_sql(statement)
 
@@ -73,7 +78,7 @@ class SqlRecordStore(RecordStore):
         """Compare the tables of the database with the schema."""
         with self._begun(writes=False) as connection:
             ledger.check_version(connection, self.migrations)
-            found = sorted(one.what for one in differences(connection, self.tables))
+            found = self._lacking(connection)
         if found:
             raise SchemaError(f'{"; ".join(found)}. Open the store once with ddl_mode="create" to migrate it.')
 
@@ -129,15 +134,23 @@ class SqlRecordStore(RecordStore):
         self, table: str, vector: NDArray[np.float32], *, where: Where = (), limit: int | None = None
     ) -> list[tuple[str, float]]:
         """One statement, and so one state; see `Dialect.nearest`."""
+        several = [self._nearest(table, vector, part, limit) for part in parts(where)]
+        if len(several) == 1:
+            return several[0]
+        return sorted((row for rows in several for row in rows), key=lambda row: (-row[1], row[0]))[:limit]
+
+    def _nearest(
+        self, table: str, vector: NDArray[np.float32], where: Where, limit: int | None
+    ) -> list[tuple[str, float]]:
         with self.dialect.translated():
             try:
-                return self._nearest(table, vector, where, limit)
+                return self._nearest_once(table, vector, where, limit)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-            return self._nearest(table, vector, where, limit)  # the connection may have died in the pool
+            return self._nearest_once(table, vector, where, limit)  # the connection may have died in the pool
 
-    def _nearest(
+    def _nearest_once(
         self, table: str, vector: NDArray[np.float32], where: Where, limit: int | None
     ) -> list[tuple[str, float]]:
         with self.engine.connect() as plain:

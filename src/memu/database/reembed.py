@@ -14,7 +14,7 @@ from memu.backends.schema import CATEGORIES, ITEMS, META, RESOURCES, SCOPES, SEA
 from memu.database.repeat import repeated
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
-from memu.database.vectors import Recorded, record
+from memu.database.vectors import Recorded, record, recorded
 from memu.embedding.base import Embedder
 from memu.errors import ConflictError, InputError
 from memu.extract.base import index_text
@@ -100,8 +100,7 @@ class _Move:
                     seen[state] = seq
             if self._switch(seen, take_all=step == PASSES):
                 break
-        if self.whole:
-            self._fix_dimension()
+        self._fix_dimension()
         self.store.committed()
         logger.info("%d vectors of %s were made", self.made, self.goal.name)
         return Reembedded(self.before, self.goal, self.made, self.resumed)
@@ -221,9 +220,12 @@ class _Move:
 
     @repeated
     def _fix_dimension(self) -> None:
-        """Apart from the switch: making an index of many vectors takes its time, and search can do without it."""
+        """Apart from the switch: making an index of many vectors takes its time, and search can do without it.
+
+        A run that is killed before it leaves it to the next one.
+        """
         with self.store.records.transaction() as transaction:
-            for table in SEARCHED:
+            for table in SEARCHED if recorded(transaction) == self.goal else ():
                 transaction.fix_dimension(table, self.goal.dimension)
 
     def _late(self, transaction: Transaction, seen: Mapping[State, int]) -> list[tuple[ScopedWriter, str, list[Row]]]:

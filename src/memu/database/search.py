@@ -1,6 +1,7 @@
 """Searching one scope: its resident index is brought up to the scope's change counter, then asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memu.backends.base import Condition, Row, equals
+from memu.backends.base import Condition, Row
 from memu.backends.filters import matches
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TOMBSTONES
 from memu.database import fields
 from memu.database.rows import LIVE
 from memu.database.store import Store
-from memu.database.unit import ScopedReader
+from memu.database.unit import ScopedReader, owned
 from memu.database.vectors import as_array, mismatch, unknown
 from memu.errors import InputError, VectorError
 from memu.extract.base import index_text
@@ -55,7 +56,8 @@ def search(
     keep = (lambda values: matches(values, conditions)) if conditions else None
     query = replace(query, keep=keep)
     if store.searches_vectors and query.vector is not None:
-        query = replace(query, cosines=_cosines(store, scope, table, query, conditions, index))
+        with _dimension_checked(store, query.vector):
+            query = replace(query, cosines=_cosines(store, scope, table, query, conditions, index))
     return index.search(query)
 
 
@@ -70,15 +72,14 @@ def _cosines(
     if query.vector is None:
         return {}
     find = partial(store.records.nearest, table, query.vector)
-    own = equals(**scope.as_dict())
     if len(index) <= SMALL:
-        return dict(find(where=own))
+        return dict(find(where=owned(scope, ())))
     most = max(CANDIDATES, CANDIDATES_PER_RESULT * query.top_k)
     filtered = fields.on_rows(one for one in conditions if one.field != EMBEDDED)
-    found = dict(find(where=[*own, *filtered], limit=most))
+    found = dict(find(where=owned(scope, filtered), limit=most))
     spoken = index.search(Query(text=query.text, top_k=most, min_score=LEAST))
     if missing := tuple(hit.id for hit in spoken if hit.id not in found):
-        found |= find(where=[*own, Condition("id", "in", missing)])
+        found |= find(where=owned(scope, [Condition("id", "in", missing)]))
     return found
 
 
@@ -102,18 +103,25 @@ def _nearest_rows(
     store: Store, scope: Scope, vector: NDArray[np.float32], top_k: int, where: Mapping[str, Any]
 ) -> list[tuple[str, float]]:
     """The same from a store that searches vectors itself: one statement, no index."""
-    met: list[Condition] = [*equals(**scope.as_dict()), *LIVE]
+    met: list[Condition] = [*LIVE]
     if where:
         with store.reader(scope) as reader:
             met += fields.on_rows(fields.conditions(ITEMS, where, reader))
-    try:
-        rows = store.records.nearest(ITEMS, vector, where=met, limit=top_k)
-    except InputError:  # of another dimension, most likely: to ask before each search would take as long as it
-        _check_dimension(store, vector)
-        raise
+    with _dimension_checked(store, vector):
+        rows = store.records.nearest(ITEMS, vector, where=owned(scope, met), limit=top_k)
     if not rows:
         _check_dimension(store, vector)
     return [(key, round(max(0.0, cosine), DECIMALS)) for key, cosine in rows]
+
+
+@contextmanager
+def _dimension_checked(store: Store, vector: NDArray[np.float32]) -> Iterator[None]:
+    """Say what is wrong with a vector that the record store refused: to ask before each search would take as long."""
+    try:
+        yield
+    except InputError:
+        _check_dimension(store, vector)
+        raise
 
 
 def _check_dimension(store: Store, vector: NDArray[np.float32]) -> None:

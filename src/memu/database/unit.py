@@ -10,6 +10,18 @@ from memu.backends.schema import SCOPES, SEARCHED, TOMBSTONES
 from memu.scope import Scope
 
 
+def owned(scope: Scope | None, where: Where) -> list[Condition]:
+    """Conditions and the scope's, also inside the rows of other tables that they name; with no scope as they are."""
+    own = equals(**scope.as_dict()) if scope else []
+    inner = [
+        replace(one, value=replace(one.value, where=tuple(owned(scope, one.value.where))))
+        if isinstance(one.value, RowsOf)
+        else one
+        for one in where
+    ]
+    return [*own, *inner]
+
+
 class ScopedReader:
     """Reads of one scope; with no scope (the operator's handle) reads of all."""
 
@@ -41,14 +53,7 @@ class ScopedReader:
         return self.transaction.count(table, self._owned(where))
 
     def _owned(self, where: Where) -> list[Condition]:
-        """The conditions and the scope's, also inside the rows of other tables that they name."""
-        inner = [
-            replace(one, value=replace(one.value, where=tuple(self._owned(one.value.where))))
-            if isinstance(one.value, RowsOf)
-            else one
-            for one in where
-        ]
-        return [*self._owner, *inner]
+        return owned(self.scope, where)
 
     def state(self) -> tuple[int, str] | None:
         """The scope's change counter and epoch; None when it holds nothing yet."""
