@@ -37,7 +37,7 @@ VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3), max_lea
 OBJECTS = st.dictionaries(
     WORDS, st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3), max_leaves=6), max_size=3
 )
-VECTORS = st.none() | st.lists(st.floats(-1e30, 1e30, allow_nan=False), min_size=3, max_size=3).filter(any)
+VECTORS = st.none() | st.lists(st.floats(-1e15, 1e15, allow_nan=False), min_size=3, max_size=3).filter(any)
 
 
 def store() -> Database:
