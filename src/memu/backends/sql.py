@@ -16,7 +16,6 @@ from memu.backends.clauses import behind, clause, in_order, parts, put_in_order
 from memu.backends.dialects import MAKING, Dialect
 from memu.backends.inspection import differences
 from memu.backends.mending import mend
-from memu.backends.mending import mend
 from memu.backends.tables import Schema, Table
 from memu.backends.types import column_type
 from memu.errors import ClosedError, SchemaError
