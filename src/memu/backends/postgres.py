@@ -156,6 +156,8 @@ class Postgres(Server):
         if state is None:
             lost = type(error.orig).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
             return self._connection_fault(error) if lost else None
+        if state == "XX000" and "could not extend file" in str(error.orig):
+            state = "53100"  # the server has no code of its own for a file that may not grow
         faults = self._faults(error)
         return faults.get(state) or faults.get(state[:3]) or faults.get(state[:2])
 
