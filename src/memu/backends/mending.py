@@ -131,27 +131,29 @@ class _Mender:
                 yield str(index["name"]), tuple(index["column_names"])
 
     def _mend_indexes(self, table: sa.Table) -> None:
-        for index in table.indexes:
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
             wanted = _names(index.columns)
             held = {one["name"]: tuple(one["column_names"]) for one in self.held.get_indexes(table.name)}
             if wanted in held.values() or not self._has(table, wanted):
                 continue
             for name, columns in held.items():
                 if name == index.name or (name.startswith("ix_") and _narrower(columns, wanted)):
-                    self.connection.execute(schema.DropIndex(sa.Index(name, *(table.c[one] for one in columns))))
+                    stub = self._stub(table.name)
+                    self.connection.execute(schema.DropIndex(sa.Index(name, *(stub.c[one] for one in columns))))
             self.connection.execute(schema.CreateIndex(index))
 
     def _drop(self, table: sa.Table, constraint: sa.Constraint, *others: str) -> None:
-        """Drop a constraint that the database has and the schema has not."""
+        """Drop a constraint that the database has and the schema has not; a foreign key's target is named, too."""
         metadata = sa.MetaData()
         for name in {*others, table.name}:
-            known = self._held_names(name)
-            sa.Table(name, metadata, *(sa.Column(column, sa.Integer) for column in known))
+            self._stub(name, metadata)
         metadata.tables[table.name].append_constraint(constraint)
         self.connection.execute(schema.DropConstraint(constraint))
 
-    def _held_names(self, table: str) -> list[str]:
-        return [column["name"] for column in self.held.get_columns(table)]
+    def _stub(self, table: str, metadata: sa.MetaData | None = None) -> sa.Table:
+        """A table as it is, as far as the names of its columns go."""
+        names = [column["name"] for column in self.held.get_columns(table)]
+        return sa.Table(table, metadata or sa.MetaData(), *(sa.Column(name, sa.Integer) for name in names))
 
     def _add(self, constraint: sa.Constraint, what: str) -> None:
         statement: Any = schema.AddConstraint(constraint)

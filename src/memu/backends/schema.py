@@ -136,7 +136,7 @@ _META = Table(META, (Column("name", Kind.NAME), Column("value", Kind.JSON)), key
 
 def build_schema(scope_fields: Iterable[str] = CORE_FIELDS) -> Schema:
     """All tables, for scope fields that always begin with user and agent."""
-    scope = (*CORE_FIELDS, *(name for name in scope_fields if name not in CORE_FIELDS))
+    scope = tuple(dict.fromkeys((*CORE_FIELDS, *scope_fields)))
     return Schema((*(_scoped(table, scope) for table in _TABLES), _META), scope)
 
 
