@@ -55,8 +55,9 @@ def struck(memory: MemoryService, point: str, strike: Callable[[], object]) -> I
     def execute(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         once(statement)
 
-    def commit(_connection: Any) -> None:
-        once("commit")
+    def commit(connection: Any) -> None:
+        if connection.get_execution_options().get("memu_writes"):
+            once("commit")
 
     listeners = [("before_cursor_execute", execute), ("commit", commit)]
     for name, listener in listeners:
@@ -103,6 +104,7 @@ def test_a_server_killed_in_mid_write_keeps_nothing(server: Server, dsn: str, tm
             memory.sync.memorize(chat("maya", 5))
         assert done
         check_said(caught.value, f"{server.host}:{server.port}")
+        assert ("Whether the call was kept is not known" in str(caught.value)) == (point == "commit")
         with pytest.raises(StorageUnavailable) as caught:
             memory.sync.list_memory_items()
         check_said(caught.value, f"{server.host}:{server.port}")
@@ -175,6 +177,7 @@ def test_a_connection_cut_in_mid_write_keeps_nothing(
             memory.sync.memorize(chat("maya", 5))
         assert done
         check_said(caught.value, f"{proxy.host}:{proxy.port}")
+        assert ("Whether the call was kept is not known" in str(caught.value)) == (point == "commit")
         check_whole(server, dsn, memory, tmp_path)
 
 

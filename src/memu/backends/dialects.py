@@ -199,6 +199,13 @@ class Dialect(ABC):
         make, text = self.reason(error) or (errors.StorageError, f"the database refused the statement: {words(error)}.")
         return make(f"{text} Nothing of the call was kept.")
 
+    def unsure(self, error: DBAPIError) -> errors.StorageUnavailable:
+        """The error of a connection that was lost at the commit, of which only the server knows what became."""
+        return errors.StorageUnavailable(
+            f"{self.place}: the connection was lost at the commit ({words(error)}). Whether the call was kept is not "
+            "known: look, or repeat it."
+        )
+
     @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn driver errors inside the block into errors of ours; the driver's error stays as the cause."""

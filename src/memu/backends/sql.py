@@ -98,9 +98,15 @@ class SqlRecordStore(RecordStore):
         options = {"memu_writes": writes, "memu_lock": lock}
         with self.dialect.turn(writes=writes), self.dialect.translated():
             connection = self._connection(options)
+            committing = False
             try:
                 with connection.get_transaction() or nullcontext():
                     yield connection
+                    committing = writes
+            except DBAPIError as error:
+                if committing and error.connection_invalidated:
+                    raise self.dialect.unsure(error) from error.orig
+                raise
             finally:
                 self.dialect.ended(connection)
                 connection.close()
