@@ -1,7 +1,5 @@
 """The commands on a database server: they work as on a file, and what they show never holds the password."""
 
-from collections.abc import Iterator
-
 import pytest
 
 import servers
@@ -11,11 +9,8 @@ from .conftest import Memu
 
 
 @pytest.fixture(params=["postgres", "mariadb"])
-def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
-    server = servers.get(request.param)
-    made = server.create_database()
-    yield made
-    server.drop_database(made)
+def server(request: pytest.FixtureRequest) -> servers.Server:
+    return servers.get(request.param)
 
 
 def test_memorize_retrieve_and_look_over(memu: Memu, dsn: str) -> None:

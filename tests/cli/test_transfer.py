@@ -1,6 +1,5 @@
 """`memu transfer`, as a user calls it."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,8 @@ from .conftest import Memu
 
 
 @pytest.fixture
-def dsn() -> Iterator[str]:
-    """An empty database of PostgreSQL."""
-    server = servers.get("postgres")
-    made = server.create_database()
-    yield made
-    server.drop_database(made)
+def server() -> servers.Server:
+    return servers.get("postgres")
 
 
 def test_into_a_new_file_and_again(filled: Memu) -> None:

@@ -1,7 +1,6 @@
 """What a MySQL or MariaDB server bounds: the length of a statement, of a key, and the number of connections."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -37,13 +36,6 @@ def opened(dsn: str, **options: Any) -> Database:
 @pytest.fixture(params=FLAVOURS)
 def server(request: pytest.FixtureRequest) -> servers.Server:
     return servers.get(request.param)
-
-
-@pytest.fixture
-def dsn(server: servers.Server) -> Iterator[str]:
-    address = server.create_database()
-    yield address
-    server.drop_database(address)
 
 
 @pytest.mark.parametrize("packet", ["1M", "128K"])

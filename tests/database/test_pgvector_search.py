@@ -25,11 +25,8 @@ COUNT = 60
 
 
 @pytest.fixture
-def dsn() -> Iterator[str]:
-    server = servers.get("postgres")
-    dsn = server.create_database()
-    yield dsn
-    server.drop_database(dsn)
+def server() -> servers.Server:
+    return servers.get("postgres")
 
 
 @pytest.fixture(params=["one by one", "by the index"])

@@ -4,13 +4,12 @@ Run as a script, like load_child.py. Usage: categories_child.py, with a JSON obj
 """
 
 import json
-import multiprocessing
 import random
 import sys
 import traceback
 from typing import Any
 
-from load_child import Load, prepare, reinforce
+from load_child import Load, reinforce, together
 
 from memu.app import MemoryService
 from memu.scope import Scope
@@ -44,21 +43,7 @@ def work(load: Load, number: int, shared: dict[str, str], start: Any, answers: A
 def main() -> None:
     told = json.load(sys.stdin)
     load = Load(told["dsn"], told["resources"], 0, ["maya"], told["processes"])
-    fork = multiprocessing.get_context("fork")
-    start, answers, handed = fork.Barrier(load.processes), fork.Queue(), fork.Queue()
-    first = fork.Process(target=lambda: handed.put(prepare(load)))
-    first.start()
-    shared = handed.get(timeout=120)
-    first.join()
-    processes = [
-        fork.Process(target=work, args=(load, number, shared, start, answers)) for number in range(load.processes)
-    ]
-    for process in processes:
-        process.start()
-    said = [answers.get(timeout=240) for _ in processes]
-    for process in processes:
-        process.join()
-    print(json.dumps(said))
+    print(json.dumps(together(load, work, 240)[1]))
 
 
 if __name__ == "__main__":

@@ -243,8 +243,8 @@ def prepare(load: Load) -> dict[str, str]:
     return shared
 
 
-def main() -> None:
-    load = Load(**json.load(sys.stdin))
+def together(load: Load, work: Callable[..., None], patience: float) -> tuple[dict[str, str], list[Any]]:
+    """What the users share, and what each of the processes says that do the work at the same time."""
     fork = multiprocessing.get_context("fork")
     start, answers, handed = fork.Barrier(load.processes), fork.Queue(), fork.Queue()
     # The first child prepares, so that this process, which forks, never opens a store.
@@ -257,9 +257,15 @@ def main() -> None:
     ]
     for process in processes:
         process.start()
-    told = [answers.get(timeout=load.seconds + 240) for _ in processes]
+    told = [answers.get(timeout=patience) for _ in processes]
     for process in processes:
         process.join()
+    return shared, told
+
+
+def main() -> None:
+    load = Load(**json.load(sys.stdin))
+    shared, told = together(load, work, load.seconds + 240)
     print(json.dumps({"shared": shared, "processes": told}))
 
 

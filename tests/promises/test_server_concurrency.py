@@ -31,13 +31,6 @@ def server(request: pytest.FixtureRequest) -> Server:
     return servers.get(request.param)
 
 
-@pytest.fixture
-def dsn(server: Server) -> Any:
-    dsn = server.create_database()
-    yield dsn
-    server.drop_database(dsn)
-
-
 def child(script: str, told: dict[str, Any], timeout: float) -> Any:
     """What a script says that is told something."""
     done = subprocess.run(

@@ -37,13 +37,6 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 
 @pytest.fixture
-def dsn(server: Server) -> Iterator[str]:
-    dsn = server.create_database()
-    yield dsn
-    server.drop_database(dsn)
-
-
-@pytest.fixture
 def memory(dsn: str, tmp_path: Path) -> Iterator[MemoryService]:
     with on.service(dsn, tmp_path, user=None) as memory:
         yield memory

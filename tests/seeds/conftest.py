@@ -25,14 +25,6 @@ def server(request: pytest.FixtureRequest) -> servers.Server:
 
 
 @pytest.fixture
-def dsn(server: servers.Server) -> Iterator[str]:
-    """An empty database."""
-    address = server.create_database()
-    yield address
-    server.drop_database(address)
-
-
-@pytest.fixture
 def postgres() -> servers.Server:
     """The PostgreSQL server."""
     return servers.get("postgres")

@@ -1,8 +1,11 @@
-"""Ends the servers of a test run with it."""
+"""Ends the servers of a test run with it, and gives tests their databases."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from servers import run
+from servers.server import Server
 
 
 def pytest_configure() -> None:
@@ -14,3 +17,11 @@ def pytest_configure() -> None:
 def pytest_unconfigure() -> None:
     """End what the run has started; only in the process that opened it."""
     run.end()
+
+
+@pytest.fixture
+def dsn(server: Server) -> Iterator[str]:
+    """An empty database on the `server` that the test's module names, dropped after the test."""
+    made = server.create_database()
+    yield made
+    server.drop_database(made)

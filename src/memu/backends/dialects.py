@@ -56,7 +56,6 @@ EXAMPLES = {
 }
 """A DSN of each kind, to be shown where another cannot be read."""
 
-
 SECRET = ("pass", "secret", "key", "token")
 """What an option of a DSN that must not be shown has in its name."""
 
@@ -225,6 +224,15 @@ class Dialect(ABC):
             # Before the driver sees it: a value that is no JSON, a name that is no column. Its text may hold values.
             fault = f"the store cannot take the call: {str(getattr(error, 'orig', None) or error).splitlines()[0]}."
             raise errors.InputError(fault) from None
+
+
+def on_conflict(statement: Any, table: sa.Table, conflict: str) -> Any:
+    """An INSERT with ON CONFLICT as SQLite and PostgreSQL spell it: it skips on any key, or replaces on the primary."""
+    if conflict == "ignore":
+        return statement.on_conflict_do_nothing()
+    key = list(table.primary_key.columns)
+    values = {column.name: statement.excluded[column.name] for column in table.columns if column not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=values) if values else statement
 
 
 def pointer(path: tuple[str, ...]) -> str:

@@ -138,8 +138,9 @@ class Rows:
     @classmethod
     def of(cls, table: sa.Table, where: Where, general: Callable[[], sa.ColumnElement[bool]]) -> "Rows":
         """The rows that meet some conditions; `general` makes the clause where they are not all plain equalities."""
+        known_as = hash((table.name, tuple(where)))
         if not all(one.op == "eq" and not one.path and isinstance(one.value, str | None) for one in where):
-            return cls(general, hash((table.name, tuple(where))), None, {})
+            return cls(general, known_as, None, {})
         names = [(one.field, None if one.value is None else f"value_{place}") for place, one in enumerate(where)]
         values = {name: one.value for (_, name), one in zip(names, where, strict=True) if name}
 
@@ -150,7 +151,7 @@ class Rows:
             )
             return sa.and_(sa.true(), *clauses)
 
-        return cls(plain, hash((table.name, tuple(where))), tuple(names), values)
+        return cls(plain, known_as, tuple(names), values)
 
 
 def _best_first(rows: Sequence[Any]) -> list[tuple[str, float]]:

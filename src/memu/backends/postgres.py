@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from memu import errors
 from memu.backends.base import ALONE, Capability, Where
 from memu.backends.clauses import clause
-from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, words
+from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, on_conflict, words
 from memu.backends.pgvector import Rows, Searches, make_index
 from memu.backends.server import Server
 from memu.backends.types import PgVector
@@ -86,37 +86,30 @@ class Postgres(Server):
 
     def prepare(self, connection: Connection, tables: Mapping[str, sa.Table]) -> None:
         """The extension, new enough."""
-        held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
-        if held is None:
+        if _vector_version(connection) is None:
             try:
                 with connection.begin_nested():
                     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS vector")
             except DBAPIError as error:
                 fault = f'{self.place}: the extension "vector" cannot be made ({words(error)}): {INSTALL}.'
                 raise errors.SchemaError(fault) from error.orig
-            held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
-        if _version(held) < OLDEST_VECTOR:
-            raise errors.SchemaError(
-                f"{self.place}: pgvector {held} is too old: {INSTALL} (or ALTER EXTENSION vector UPDATE)."
-            )
+        if faults := self.missing(connection):
+            raise errors.SchemaError(f"{self.place}: {faults[0]}.")
 
     def missing(self, connection: Connection) -> list[str]:
         """The extension, new enough."""
-        held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
+        held = _vector_version(connection)
         if held is None:
             return [f'the extension "vector" is missing: {INSTALL}']
-        return [] if _version(held) >= OLDEST_VECTOR else [f"pgvector {held} is too old: {INSTALL}"]
+        if tuple(int(part) for part in held.split(".")[:2]) < OLDEST_VECTOR:
+            return [f"pgvector {held} is too old: {INSTALL} (or ALTER EXTENSION vector UPDATE)"]
+        return []
 
     def insert(self, table: sa.Table, conflict: str) -> Any:
         """PostgreSQL's ON CONFLICT."""
         from sqlalchemy.dialects.postgresql import insert
 
-        statement = insert(table)
-        if conflict == "ignore":
-            return statement.on_conflict_do_nothing()
-        key = list(table.primary_key.columns)
-        values = {column.name: statement.excluded[column.name] for column in table.columns if column not in key}
-        return statement.on_conflict_do_update(index_elements=key, set_=values) if values else statement
+        return on_conflict(insert(table), table, conflict)
 
     def json_type(self, column: Any, path: tuple[str, ...]) -> Any:
         """`json_typeof`, which is NULL for what is not there."""
@@ -173,7 +166,7 @@ class Postgres(Server):
         return self.unreachable(error)
 
     def _faults(self, error: DBAPIError) -> dict[str, Fault]:
-        """By whole code, or by class (the first two letters)."""
+        """By whole code, or by the letters that it begins with."""
         said, place = words(error), self.place
         return {
             "08": self.unreachable(error),
@@ -196,8 +189,10 @@ class Postgres(Server):
         }
 
 
-def _version(text: Any) -> tuple[int, ...]:
-    return tuple(int(part) for part in str(text).split(".")[:2])
+def _vector_version(connection: Connection) -> str | None:
+    """The version of pgvector in the database; None where it is not."""
+    held = connection.exec_driver_sql("SELECT extversion FROM pg_extension WHERE extname = 'vector'").scalar()
+    return None if held is None else str(held)
 
 
 def _key(lock: str) -> int:

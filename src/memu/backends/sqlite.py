@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from memu import errors
 from memu.backends.base import Capability
-from memu.backends.dialects import BUSY_SECONDS, Dialect, Fault, pointer, words
+from memu.backends.dialects import BUSY_SECONDS, Dialect, Fault, on_conflict, pointer, words
 
 logger = logging.getLogger("memu.backends")
 
@@ -124,12 +124,7 @@ class SQLite(Dialect):
         """SQLite's ON CONFLICT."""
         from sqlalchemy.dialects.sqlite import insert
 
-        statement = insert(table)
-        if conflict == "ignore":
-            return statement.on_conflict_do_nothing()
-        key = list(table.primary_key.columns)
-        values = {column.name: statement.excluded[column.name] for column in table.columns if column not in key}
-        return statement.on_conflict_do_update(index_elements=key, set_=values) if values else statement
+        return on_conflict(insert(table), table, conflict)
 
     def json_type(self, column: Any, path: tuple[str, ...]) -> Any:
         """`json_type`, which is NULL for what is not there."""
