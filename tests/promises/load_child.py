@@ -21,9 +21,9 @@ from typing import Any
 
 from memu.app import MemoryService
 from memu.backends.base import equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS
 from memu.database.core import Database
-from memu.database.repeat import repeated
 from memu.scope import Scope
 
 SHARED = "ledger"
@@ -204,7 +204,7 @@ class Process:
 def work(load: Load, number: int, shared: dict[str, str], start: Any, answers: Any) -> None:
     """One process: its part of the load, and what came of it."""
     repeats = Repeats()
-    logger = logging.getLogger("memu.database")
+    logger = logging.getLogger("memu.backends")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(repeats)
     logger.propagate = False

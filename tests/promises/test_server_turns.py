@@ -265,7 +265,7 @@ def test_the_victim_of_a_deadlock_is_carried_out_again(
     The call has the scope's row and waits for the category's (the gate). The heavy one has the item's and waits for the
     scope's. When the gate opens, the call asks for the item: a circle, in which it is the last and lightest.
     """
-    caplog.set_level(logging.DEBUG, "memu.database")
+    caplog.set_level(logging.DEBUG, "memu.backends")
     made = memory.sync.create_memory_item(
         memory_type="event", memory_content="I keep bees.", memory_categories=["animals"], user={"user_id": "maya"}
     )["memory_item"]

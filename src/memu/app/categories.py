@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from memu.app.wiring import Parts
 from memu.backends.base import Condition, Row, RowsOf, equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS
 from memu.database.core import Database
-from memu.database.repeat import repeated
 from memu.database.unit import ScopedReader
 from memu.database.vectors import require
 from memu.extract.base import CategoryView, ExtractedItem, index_text

@@ -17,9 +17,9 @@ from memu.app.present import category_dict, plain, resource_dict, show_items
 from memu.app.wiring import Parts
 from memu.app.work import file_items
 from memu.backends.base import Condition, equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database.core import Database
-from memu.database.repeat import repeated
 from memu.database.repository import Repository
 from memu.database.rows import Wanted, check_memory_type, check_metadata, check_text, delete_items
 from memu.errors import InputError, NotFoundError

@@ -12,8 +12,8 @@ from memu.app.compare import Plan, compare
 from memu.app.wiring import Parts
 from memu.app.work import Work
 from memu.backends.base import Condition, Row, equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
-from memu.database.repeat import repeated
 from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items, mark_stale
 from memu.database.sweeping import sweep_scope
 from memu.database.unit import ScopedWriter

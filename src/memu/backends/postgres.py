@@ -91,7 +91,9 @@ class Postgres(Server):
                 with connection.begin_nested():
                     connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS vector")
             except DBAPIError as error:
-                fault = f'{self.place}: the extension "vector" cannot be made ({words(error)}): {INSTALL}.'
+                fault = (
+                    f'{self.place}: extension "vector" does not exist and cannot be made ({words(error)}): {INSTALL}.'
+                )
                 raise errors.SchemaError(fault) from error.orig
         if faults := self.missing(connection):
             raise errors.SchemaError(f"{self.place}: {faults[0]}.")

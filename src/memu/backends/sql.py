@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from memu.backends import ledger
 from memu.backends.base import ALONE, Capability, Conflict, Order, RecordStore, Row, Transaction, Where
 from memu.backends.clauses import behind, clause, in_order, parts, put_in_order
 from memu.backends.dialects import MAKING, Dialect
 from memu.backends.inspection import differences
+from memu.backends.ledger import Ledger, Migration
 from memu.backends.mending import mend
 from memu.backends.tables import Schema, Table
 from memu.backends.types import column_type
@@ -31,14 +31,14 @@ class SqlRecordStore(RecordStore):
         self,
         dialect: Dialect,
         schema: Schema,
-        migrations: Sequence[ledger.Migration] = (),
+        migrations: Sequence[Migration] = (),
         adopt: Adopt | None = None,
     ) -> None:
         self.dialect = dialect
         self.schema = schema
         self.adopt = adopt
         self.capabilities: Capability = dialect.capabilities
-        self.migrations = migrations
+        self.ledger = Ledger(schema.ledger, migrations)
         self.metadata = sa.MetaData()
         self.tables = {table.name: sql_table(table, self.metadata) for table in schema.tables}
         self._engine: Engine | None = dialect.engine()
@@ -54,13 +54,13 @@ class SqlRecordStore(RecordStore):
         """Make or mend the tables and run the migrations that are due; in one transaction where it can be."""
         with self._begun(writes=True, lock=MAKING) as connection:
             self.dialect.prepare(connection, self.tables)
-            ledger.upgrade(connection, self.migrations, self._create_tables)
+            self.ledger.upgrade(connection, self._create_tables)
 
     def is_current(self) -> bool:
         """Whether nothing is left to make or migrate; found out without a write lock, so that readers open at once."""
-        newest = max((step.version for step in self.migrations), default=0)
+        newest = self.ledger.newest
         with self._begun(writes=False) as connection:
-            if not newest or ledger.check_version(connection, self.migrations) != newest:
+            if not newest or self.ledger.check_version(connection) != newest:
                 return False
             return not self._lacking(connection)
 
@@ -77,7 +77,7 @@ class SqlRecordStore(RecordStore):
     def validate(self) -> None:
         """Compare the tables of the database with the schema."""
         with self._begun(writes=False) as connection:
-            ledger.check_version(connection, self.migrations)
+            self.ledger.check_version(connection)
             found = self._lacking(connection)
         if found:
             raise SchemaError(f'{"; ".join(found)}. Open the store once with ddl_mode="create" to migrate it.')
@@ -85,10 +85,7 @@ class SqlRecordStore(RecordStore):
     def faults(self) -> list[str]:
         """A schema that is not today's, and what the database's own checks find."""
         with self._begun(writes=False) as connection:
-            version, newest = (
-                ledger.current_version(connection),
-                max((step.version for step in self.migrations), default=0),
-            )
+            version, newest = self.ledger.current_version(connection), self.ledger.newest
             found = [] if version == newest else [f"the schema is version {version}, this release has {newest}"]
             return found + self.dialect.faults(connection)
 
@@ -301,5 +298,5 @@ def sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
 
 
 def _name(kind: str, table: Table, columns: Sequence[str]) -> str:
-    own = [name for name in columns if name not in ("user_id", "agent_id")]
+    own = [name for name in columns if name not in ("user_id", "agent_id")] or columns
     return f"{kind}_{table.name}_{'_'.join(own)}"[:63]

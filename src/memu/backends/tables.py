@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+LEDGER = "schema_migrations"
+"""The table of the migrations that a store has had, where its schema names no other."""
+
 
 class Kind(Enum):
     """What a column holds; each backend has its own type for each kind."""
 
     ID = "id"  # up to 36 characters, compared byte for byte
+    UUID = "uuid"  # in its canonical form
     HASH = "hash"  # 64 hex digits
     NAME = "name"  # up to 255 characters, compared byte for byte
     WORD = "word"  # up to 64 characters: one of a few names
@@ -21,7 +25,7 @@ class Kind(Enum):
     BOOLEAN = "boolean"
 
 
-LENGTHS = {Kind.ID: 36, Kind.HASH: 64, Kind.NAME: 255, Kind.WORD: 64, Kind.URL: 2048}
+LENGTHS = {Kind.ID: 36, Kind.UUID: 36, Kind.HASH: 64, Kind.NAME: 255, Kind.WORD: 64, Kind.URL: 2048}
 """The most characters that a column of these kinds holds."""
 
 
@@ -65,10 +69,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All tables of a store, in an order in which they can be made, and the scope columns that each begins with."""
+    """All tables of a store, in an order in which they can be made, and the scope columns that each begins with.
+
+    `ledger` is the table of its migrations: stores of different schemas may share a database.
+    """
 
     tables: tuple[Table, ...]
     scope_fields: tuple[str, ...] = ()
+    ledger: str = LEDGER
 
     def table(self, name: str) -> Table:
         """The table of that name; KeyError when there is none."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator
+from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator, Uuid
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from memu.backends.tables import LENGTHS, Kind
@@ -131,11 +131,8 @@ class LongText(TypeDecorator[str]):
 def column_type(kind: Kind) -> TypeEngine[Any]:
     """The SQL type of a kind; SQLite has no lengths, its text columns are TEXT as its documents say."""
     if kind in LENGTHS:
-        return (
-            String(LENGTHS[kind])
-            .with_variant(Text(), "sqlite")
-            .with_variant(String(LENGTHS[kind], collation="C"), "postgresql")
-        )
+        own = Uuid(as_uuid=False) if kind is Kind.UUID else String(LENGTHS[kind], collation="C")
+        return String(LENGTHS[kind]).with_variant(Text(), "sqlite").with_variant(own, "postgresql")
     others: dict[Kind, TypeEngine[Any]] = {
         Kind.TEXT: LongText().with_variant(Text(collation="C"), "postgresql"),
         Kind.JSON: Json(),

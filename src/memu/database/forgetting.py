@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from memu.backends.repeat import repeated
 from memu.backends.schema import META
-from memu.database.repeat import repeated
 from memu.database.store import Store
 from memu.scope import Scope
 

@@ -20,8 +20,9 @@ import orjson
 
 from memu.backends.base import Condition, RecordStore, Transaction, equals
 from memu.backends.schema import CATEGORIES, ITEMS, META, RESOURCES, SCOPES
+from memu.backends.vectors import checked
 from memu.database.backup import copy_file, stamped
-from memu.database.vectors import checked, claim, recorded, unknown
+from memu.database.vectors import claim, recorded, unknown
 from memu.errors import StorageBusy, StorageFull, StorageReadOnly, VectorError
 
 logger = logging.getLogger("memu.database")

@@ -12,12 +12,12 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from memu.backends.base import Condition, Row
+from memu.backends.repeat import repeated
 from memu.backends.schema import HISTORY, LINKS, RESOURCES, SCOPES
 from memu.backends.tables import Table
 from memu.database.fields import check_pair
 from memu.database.mirror import replacing
 from memu.database.portable_lines import TABLES, ExportReader, Header, Line, end_line, header_line, row_line
-from memu.database.repeat import repeated
 from memu.database.rows import touch_items
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter

@@ -10,8 +10,9 @@ import orjson
 from memu.backends.base import Row
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.backends.tables import LENGTHS, Column, Kind, Schema, Table
+from memu.backends.vectors import checked
 from memu.database.rows import check_memory_type, check_text
-from memu.database.vectors import Recorded, checked
+from memu.database.vectors import Recorded
 from memu.errors import InputError, SourceInvalid
 from memu.scope import CORE_FIELDS, Scope
 from memu.sources.hashing import digest

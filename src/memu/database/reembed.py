@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memu.backends.base import Condition, Row, Transaction, equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, META, RESOURCES, SCOPES, SEARCHED, STAGED
-from memu.database.repeat import repeated
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, record, recorded

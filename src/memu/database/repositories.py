@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any, ClassVar
 
 from memu.backends.base import Condition, equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
+from memu.backends.vectors import checked
 from memu.database import fields
-from memu.database.repeat import repeated
 from memu.database.repository import Checks, Repository, claimed
 from memu.database.rows import (
     LIVE,
@@ -26,7 +27,7 @@ from memu.database.rows import (
     touch_items,
 )
 from memu.database.unit import ScopedWriter
-from memu.database.vectors import Recorded, checked
+from memu.database.vectors import Recorded
 from memu.errors import InputError, NotFoundError
 from memu.models import CategoryItem, MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope

@@ -6,13 +6,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 from uuid import uuid4
 
 from memu.backends.base import Condition, Row, Where, equals
+from memu.backends.repeat import repeated
 from memu.backends.tables import LENGTHS
+from memu.backends.vectors import checked
 from memu.database import fields
-from memu.database.repeat import repeated
 from memu.database.rows import check_metadata, check_text
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, ScopedWriter
-from memu.database.vectors import Recorded, checked, unknown
+from memu.database.vectors import Recorded, unknown
 from memu.errors import InputError, NotFoundError
 from memu.models import Record
 from memu.scope import Scope

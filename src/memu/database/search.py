@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from memu.backends.base import Condition, Row
 from memu.backends.filters import matches
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TOMBSTONES
+from memu.backends.vectors import as_array
 from memu.database import fields
 from memu.database.rows import LIVE
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, owned
-from memu.database.vectors import as_array, mismatch, unknown
+from memu.database.vectors import mismatch, unknown
 from memu.errors import InputError, VectorError
 from memu.extract.base import index_text
 from memu.recall.base import Delta, Entry, Hits, Query

@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from memu.backends.base import ALONE, Capability, RecordStore, equals
+from memu.backends.repeat import repeated
 from memu.backends.schema import META, SEARCHED
 from memu.database.mirror import Mirror
-from memu.database.repeat import repeated
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, claim, decides, recorded
 from memu.errors import ClosedError, MemuError

@@ -13,9 +13,10 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from memu.backends.ledger import LEDGER, Migration
+from memu.backends.ledger import Migration
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, SCOPES
 from memu.backends.sql import SqlRecordStore
+from memu.backends.tables import LEDGER
 from memu.database.backup import backup_file
 from memu.database.rows import item_defaults
 from memu.errors import SchemaError
@@ -44,7 +45,7 @@ def back_up_old_layout(records: SqlRecordStore) -> Path | None:
 
 def is_old_layout(names: Iterable[str]) -> bool:
     """Whether tables are those of the user/agent documents: no ledger, and categories in a table of that name."""
-    return LEDGER.name not in names and {"resources", "memory_items", "categories"} <= set(names)
+    return LEDGER not in names and {"resources", "memory_items", "categories"} <= set(names)
 
 
 def is_old_file(path: Path) -> bool:

@@ -56,8 +56,8 @@ class DenseIndex:
         if row < len(self._slots) and self._slots[row] == slot:
             self.live -= 1
 
-    def scores(self, query: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-        """The cosine between a unit query and each of `size` slots; 0 where it is negative or there is no vector.
+    def cosines(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The cosine between a unit query and each vector, in the order in which they were added.
 
         Raises:
             VectorError: the query is of another dimension.
@@ -70,6 +70,15 @@ class DenseIndex:
             # One row at a time on one thread: twice as fast as BLAS here, and equal rows give equal scores.
             np.einsum("ij,j->i", block[: stop - start], query, out=found[start:stop])
             start = stop
+        return found
+
+    def scores(self, query: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        """The cosine between a unit query and each of `size` slots; 0 where it is negative or there is no vector.
+
+        Raises:
+            VectorError: the query is of another dimension.
+        """
+        found = self.cosines(query)
         np.clip(found, 0, 1, out=found)
         if len(found) == size:
             return found

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from memu.backends.base import Condition
+from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES
+from memu.backends.vectors import checked
 from memu.database.core import Database
 from memu.database.registry import open_database
-from memu.database.repeat import repeated
 from memu.database.repository import claimed
 from memu.database.rows import check_memory_type, check_text, known_resource, touch_items
-from memu.database.vectors import checked
 from memu.errors import InputError
 from memu.models import CategoryItem, MemoryCategory, MemoryItem, Record, Resource
 from memu.scope import Scope

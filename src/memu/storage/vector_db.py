@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import orjson
 
+from memu.backends.vectors import checked
 from memu.database.mirror import COLLECTIONS, GENERATION, LARGE, PATIENCE, locked, replacing, write_collection
 from memu.database.rows import check_text
-from memu.database.vectors import checked
 from memu.errors import InputError, ScopeError, StorageCorrupt, VectorError
 from memu.scope import Scope
 

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from memu.errors import Deadlock
 
-logger = logging.getLogger("memu.database")
+logger = logging.getLogger("memu.backends")
 
 P = ParamSpec("P")
 T = TypeVar("T")
