@@ -1,6 +1,8 @@
 """ddl_mode: "validate" names everything that is missing or different, "create" mends what can be mended."""
 
+import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from memu.backends.schema import build_schema
 from memu.database.transfer import checksums
 from memu.database.upgrades import MIGRATIONS
 from memu.errors import SchemaError
+from memu.scope import Scope
 
 
 @pytest.fixture(params=KINDS)
@@ -105,10 +108,34 @@ NEVER: dict[str, tuple[Callable[[Place], None], str]] = {
         r"column memory_items\.summary is missing",
     ),
 }  # fmt: skip
-SHORTER = (
-    "ALTER TABLE memory_items ALTER COLUMN speaker TYPE varchar(9)",
-    "ALTER TABLE memory_items MODIFY speaker varchar(9)",
-)
+WEAKER: dict[str, tuple[str, str, str]] = {
+    "shorter": (
+        "ALTER TABLE memory_items ALTER COLUMN speaker TYPE varchar(9)",
+        "ALTER TABLE memory_items MODIFY speaker varchar(9)",
+        r"speaker holds 9 characters, expected 255",
+    ),
+    "other letters are the same": (
+        'ALTER TABLE memory_items ALTER COLUMN speaker TYPE varchar(255) COLLATE "default"',
+        "ALTER TABLE memory_items MODIFY speaker varchar(255) COLLATE utf8mb4_unicode_ci",
+        r"speaker is compared by (the collation of the database|utf8mb4_unicode_ci), expected (C|utf8mb4_\w+_bin)",
+    ),
+    "in a long text, too": (
+        'ALTER TABLE memory_items ALTER COLUMN summary TYPE text COLLATE "default"',
+        "ALTER TABLE memory_items MODIFY summary longtext COLLATE utf8mb4_unicode_ci NOT NULL",
+        r"summary is compared by (the collation of the database|utf8mb4_unicode_ci), expected (C|utf8mb4_\w+_bin)",
+    ),
+    "no time zone, or whole seconds": (
+        "ALTER TABLE memory_items ALTER COLUMN said_at TYPE timestamp",
+        "ALTER TABLE memory_items MODIFY said_at datetime",
+        r"said_at is of type (timestamp without time zone|datetime), expected (timestamp with time zone|datetime\(6\))",
+    ),
+    "32 bits": (
+        "ALTER TABLE memory_items ALTER COLUMN source_start TYPE int",
+        "ALTER TABLE memory_items MODIFY source_start int",
+        r"source_start is of type int.*, expected bigint",
+    ),
+}
+"""Columns that would take every value, and keep less of it or take it for another."""
 
 
 def told(place: Place) -> str:
@@ -155,8 +182,27 @@ def test_a_column_that_holds_less_is_named(kind: str, tmp_path: Path) -> None:
     place = new_place(kind, tmp_path)
     try:
         place.make()
-        place.run(SHORTER[kind != "postgres"])
-        assert told(place).startswith("column memory_items.speaker holds 9 characters, expected 255. Open")
+        for case, (postgres, mysql, message) in WEAKER.items():
+            place.run("DROP TABLE category_items, item_history, memory_items CASCADE")
+            place.make()
+            place.run(postgres if kind == "postgres" else mysql)
+            assert re.match(rf"column memory_items\.{message}\. Open", told(place)), case
+            with pytest.raises(SchemaError, match=rf'{message}.*ddl_mode="create" cannot mend that'):
+                place.make()
+    finally:
+        place.close()
+
+
+def test_a_missing_index_of_vectors_is_named_and_mended(tmp_path: Path) -> None:
+    place = new_place("postgres", tmp_path)
+    try:
+        with closing(place.open()) as database:
+            database.bound(Scope.of({})).create_item(memory_type="event", summary="tea", embedding=[1.0, 2.0])
+        place.run("DROP INDEX hnsw_memory_items_2")
+        assert told(place).startswith("the index of the vectors of memory_items is missing. Open")
+        place.make()
+        place.make(mode="validate")
+        assert place.run("SELECT count(*) FROM pg_indexes WHERE indexname = 'hnsw_memory_items_2'") == [(1,)]
     finally:
         place.close()
 
@@ -223,7 +269,7 @@ def test_a_migration_that_fails_leaves_no_record_and_is_repeated(filled: Place) 
         assert calls == ["notes", "notes", "more"]
         assert records.is_current()
         with records.engine.connect().execution_options(memu_bare=True) as connection:
-            assert differences(connection, records.tables) == []
+            assert differences(records.dialect, connection, records.tables) == []
     finally:
         records.close()
     assert filled.run("SELECT count(*) FROM memory_items") == [(80,)]

@@ -160,3 +160,14 @@ def test_another_embedder_gets_another_index_and_a_killed_move_is_finished(
     assert len(database.bound(ALICE).memory_item_repo.vector_search_items([1.0] * 24, 5)) == 5
     assert reembed(database.handle, Words()).made == 0
     assert indexes(dsn) == [f"hnsw_{name}_24" for name in ("memory_categories", "memory_items", "resources")]
+
+
+def test_another_embedder_gets_its_index_while_somebody_reads_the_old_vectors(database: Database, dsn: str) -> None:
+    fill(database, ALICE, vectors(16))
+    with servers.get("postgres").bare(dsn) as reader:
+        reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        reader.execute("SELECT 1")  # from here on it sees this state
+        assert reembed(database.handle, Words()).made == COUNT
+        assert reader.execute("SELECT max(vector_dims(embedding)) FROM memory_items").fetchone() == (16,)
+    assert len(database.bound(ALICE).memory_item_repo.vector_search_items([1.0] * 24, 5)) == 5
+    assert indexes(dsn) == [f"hnsw_{name}_24" for name in ("memory_categories", "memory_items", "resources")]

@@ -2,8 +2,11 @@
 
 import importlib.util
 import logging
+import os
+import socket
 import traceback
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -120,3 +123,32 @@ def told(error: BaseException) -> str:
     lines = [str(frame) for frame in traceback.TracebackException.from_exception(error).format(chain=True)]
     # The lines of this file's own source name the constant, never its value.
     return "\n".join([*lines, *map(str, chain)])
+
+
+@pytest.mark.parametrize("name", servers.NAMES)
+def test_a_connection_does_not_wait_for_ever_for_a_server_that_is_gone(name: str) -> None:
+    server = servers.get(name)
+    dsn = server.create_database()
+    database = build_database(config=DatabaseConfig(metadata_store={"dsn": dsn}))
+    connection = database.handle.records.engine.raw_connection()
+    try:
+        driver: Any = connection.driver_connection
+        number = driver._sock.fileno() if hasattr(driver, "_sock") else driver.fileno()
+        with closing(socket.socket(fileno=os.dup(number))) as line:
+            assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 60_000
+    finally:
+        connection.close()
+        database.close()
+        server.drop_database(dsn)
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [("host=127.0.0.2&port=1", r"127\.0\.0\.2:1"), ("host=127.0.0.2,127.0.0.3&port=1,1", r"127.0.0.2,127.0.0.3:1,1")],
+)
+def test_errors_name_the_host_that_an_option_names(query: str, place: str) -> None:
+    config = DatabaseConfig(metadata_store={"dsn": f"postgresql://u:{CANARY}@/memu?{query}"})
+    with pytest.raises(StorageUnavailable, match=rf"^{place}/memu cannot be reached"):
+        build_database(config=config)

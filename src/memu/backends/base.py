@@ -127,6 +127,10 @@ class Transaction(ABC):
     def fix_dimension(self, table: str, dimension: int | None) -> None:  # noqa: B027 - most do not mind
         """The vectors of a table are of this dimension from now on, or of any with None; in a transaction alone."""
 
+    def has_dimension(self, table: str, dimension: int) -> bool:
+        """Whether `fix_dimension` would have nothing to do."""
+        return True
+
     def get(self, table: str, where: Where, columns: Sequence[str] | None = None) -> Row | None:
         """The one row that meets `where`, or None."""
         rows = self.find(table, where, limit=1, columns=columns)

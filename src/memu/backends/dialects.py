@@ -162,6 +162,14 @@ class Dialect(ABC):
     def fix_dimension(self, connection: Connection, table: sa.Table, dimension: int | None) -> None:  # noqa: B027
         """The vectors of a table are of this dimension from now on, or of any with None; most servers do not mind."""
 
+    def has_dimension(self, connection: Connection, table: sa.Table, dimension: int) -> bool:
+        """Whether `fix_dimension` would have nothing to do."""
+        return True
+
+    def unfit_columns(self, connection: Connection, tables: Mapping[str, sa.Table]) -> dict[tuple[str, str], str]:
+        """What is wrong with a (table, column), in words, that only the server's own catalogue tells."""
+        return {}
+
     def nearest(
         self,
         connection: Connection,

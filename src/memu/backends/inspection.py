@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
+from memu.backends.dialects import Dialect
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -17,23 +19,28 @@ class Difference:
     what: str
 
 
-def differences(connection: Connection, tables: Mapping[str, sa.Table]) -> list[Difference]:
+def differences(dialect: Dialect, connection: Connection, tables: Mapping[str, sa.Table]) -> list[Difference]:
     """Compare the tables of a database with the schema; what the database has beyond it is nobody's business."""
     inspector = sa.inspect(connection)
     existing = set(inspector.get_table_names())
+    unfit = dialect.unfit_columns(connection, tables) if existing else {}
     found: list[Difference] = []
     for name, table in tables.items():
-        said = _of_table(inspector, connection, table) if name in existing else [f"table {name} is missing"]
+        said = _of_table(inspector, connection, table, unfit) if name in existing else [f"table {name} is missing"]
         found += [Difference(name, what) for what in said]
     return found
 
 
-def _of_table(inspector: Any, connection: Connection, table: sa.Table) -> Iterator[str]:
+def _of_table(
+    inspector: Any, connection: Connection, table: sa.Table, unfit: Mapping[tuple[str, str], str]
+) -> Iterator[str]:
     held = {column["name"]: column for column in inspector.get_columns(table.name)}
     for column in table.columns:
         if column.name not in held:
             yield f"column {table.name}.{column.name} is missing"
-        elif told := _of_column(connection, column, held[column.name]):
+            continue
+        told = _of_column(connection, column, held[column.name]) or unfit.get((table.name, column.name))
+        if told:
             yield f"column {table.name}.{column.name} {told}"
     yield from _of_keys(inspector, table)
 

@@ -9,13 +9,14 @@ from sqlalchemy import schema
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from memu.backends.dialects import Dialect
 from memu.backends.inspection import differences
 from memu.errors import SchemaError
 
 Columns = tuple[str, ...]
 
 
-def mend(connection: Connection, metadata: sa.MetaData) -> None:
+def mend(dialect: Dialect, connection: Connection, metadata: sa.MetaData) -> None:
     """Bring every table to what the schema says.
 
     Every statement follows from what the database lacks at that time: where a server commits them one by one, the next
@@ -26,11 +27,11 @@ def mend(connection: Connection, metadata: sa.MetaData) -> None:
         SchemaError: something cannot be mended, such as a column of another type; all of it is named.
     """
     tables = dict(metadata.tables)
-    if differences(connection, tables):
+    if differences(dialect, connection, tables):
         _Mender(connection, metadata).mend_existing()
         metadata.create_all(connection)
         _Mender(connection, metadata).add_references()
-    if left := sorted(one.what for one in differences(connection, tables)):
+    if left := sorted(one.what for one in differences(dialect, connection, tables)):
         raise SchemaError(f'{"; ".join(left)}. ddl_mode="create" cannot mend that without losing something.')
 
 

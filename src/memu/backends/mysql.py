@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from memu import errors
 from memu.backends.base import ALONE
 from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, pointer, words
-from memu.backends.server import Server
+from memu.backends.server import Server, end_silence
+from memu.backends.types import Json, JsonVector, LongText, UtcTime
 from memu.settings import PoolConfig
 
 LOCKS = "memu_locks"
@@ -44,6 +45,17 @@ class MySQL(Server):
     extra = "mysql"
     most_scope_fields = 2  # three of 255 characters are 3,060 bytes, of the 3,072 that a key of InnoDB holds
     port = 3306
+    catalogue = (
+        "SELECT table_name, column_name, column_type, collation_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE()"
+    )
+    kept_as: ClassVar[Mapping[type, str]] = {
+        UtcTime: "datetime(6)",
+        sa.BigInteger: "bigint",
+        LongText: "longtext",
+        Json: "longtext",
+        JsonVector: "longtext",
+    }
     json_types: ClassVar[Mapping[type, tuple[str, ...]]] = {
         NoneType: ("NULL",),
         bool: ("BOOLEAN",),
@@ -97,7 +109,9 @@ class MySQL(Server):
             cursor.execute("SET " + ", ".join(f"SESSION {name} = {value}" for name, value in settings.items()))
             cursor.execute("SELECT @@max_allowed_packet")
             self.packet = int(cursor.fetchone()[0])
-        connection._read_timeout = None  # a statement may take longer than a handshake
+        if self.url.get_driver_name() == "pymysql":
+            connection._read_timeout = None  # a statement may take longer than a handshake
+            end_silence(connection._sock)
         self._bound_batches(connection, self.packet)
 
     @staticmethod
@@ -136,8 +150,10 @@ class MySQL(Server):
 
     def _wait_for(self, connection: Connection, lock: str) -> None:
         """A named lock of the server, which belongs to the session: `ended` gives it back, or the session's end."""
-        name = sha256(f"{self.url.database} {lock}".encode()).hexdigest()[:60]
-        if not connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (name, BUSY_SECONDS)).scalar():
+        name = sha256(lock.encode()).hexdigest()
+        # The names of all databases are in one room, and a DSN may spell its own in several ways.
+        named = "SHA2(CONCAT(DATABASE(), ' ', %s), 224)"
+        if not connection.exec_driver_sql(f"SELECT GET_LOCK({named}, %s)", (name, BUSY_SECONDS)).scalar():
             raise errors.StorageBusy(f"{self.place} is locked by another writer for over {BUSY_SECONDS:.0f} s.")
 
     def ended(self, connection: Connection) -> None:
@@ -223,7 +239,11 @@ class MySQL(Server):
                 errors.IntegrityError,
                 f"a row breaks a key of the store: {_kind_of_key(error)}.",
             ),
-            (1290, 1792, 1836, 1142, 1143, 1227): (errors.StorageReadOnly, f"{place} takes no writes: {said}."),
+            (1290, 1792, 1836): (errors.StorageReadOnly, f"{place} takes no writes: {said}. Is it a replica?"),
+            (1142, 1143, 1227): (
+                errors.StorageReadOnly,
+                f"{place} does not permit it: {said}. The user of the dsn needs a GRANT for that.",
+            ),
             (1146,): (errors.SchemaError, f'{place}: {said}; open the store once with ddl_mode="create".'),
             (1118, 1153, 1264, 1292, 1300, 1301, 1366, 1406, 3140, 3141): (
                 errors.InputError,

@@ -33,12 +33,12 @@ MOST_SIZES = 10_000
 
 
 def make_index(connection: Connection, table: sa.Table, dimension: int | None) -> None:
-    """An index of the vectors as vectors of this dimension, which also refuses all others; with None, no index.
+    """An index of the vectors of this dimension; with None, no index.
 
-    One that is there already stays: to ask for it again costs nothing.
+    One that is there already stays: to ask for it again costs nothing. Vectors of another dimension are passed over:
+    while somebody still reads an older state of the table, its dead rows go into a new index, too.
     """
-    wanted = f"hnsw_{table.name}_{dimension}"
-    held = connection.execute(_INDEXES, {"table": table.name}).scalars().all()
+    wanted, held = _index_name(table, dimension), _indexes(connection, table)
     for name in held:
         if name != wanted:
             connection.exec_driver_sql(f'DROP INDEX "{name}"')
@@ -49,8 +49,22 @@ def make_index(connection: Connection, table: sa.Table, dimension: int | None) -
         return
     kind = "vector" if dimension <= HALF_ABOVE else "halfvec"
     connection.exec_driver_sql(
-        f'CREATE INDEX "{wanted}" ON "{table.name}" USING hnsw ((embedding::{kind}({dimension})) {kind}_cosine_ops)'
+        f'CREATE INDEX "{wanted}" ON "{table.name}" USING hnsw ((embedding::{kind}({dimension})) {kind}_cosine_ops) '
+        f"WHERE vector_dims(embedding) = {dimension}"
     )
+
+
+def has_index(connection: Connection, table: sa.Table, dimension: int) -> bool:
+    """Whether `make_index` would have nothing to do."""
+    return _indexes(connection, table) == ([_index_name(table, dimension)] if dimension <= LARGEST_INDEXED else [])
+
+
+def _index_name(table: sa.Table, dimension: int | None) -> str:
+    return f"hnsw_{table.name}_{dimension}"
+
+
+def _indexes(connection: Connection, table: sa.Table) -> list[str]:
+    return [str(name) for name in connection.execute(_INDEXES, {"table": table.name}).scalars()]
 
 
 _INDEXES = sa.text(
@@ -156,7 +170,7 @@ class Rows:
 
 def _best_first(rows: Sequence[Any]) -> list[tuple[str, float]]:
     """Equal rows by their ids, which the index does not look at."""
-    return sorted(((str(key), float(cosine)) for key, cosine in rows), key=lambda row: (-row[1], row[0]))
+    return [(key, 1 - distance) for distance, key in sorted((distance, str(key)) for key, distance in rows)]
 
 
 class Untyped(UserDefinedType[Any]):
@@ -165,19 +179,17 @@ class Untyped(UserDefinedType[Any]):
     cache_ok = True
 
 
-ONE: sa.ColumnElement[float] = sa.literal_column("1", sa.Float())
-
-
 def _all(table: sa.Table, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    return sa.select(table.c.id, ONE - _distance(table.c.embedding, PgVector())).where(
-        where, table.c.embedding.is_not(None)
-    )
+    return sa.select(table.c.id, _distance(table.c.embedding, PgVector())).where(where, table.c.embedding.is_not(None))
 
 
 def _one_by_one(table: sa.Table, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """By the distances of the plain vectors, which no plan can leave to the index: that one is of cast vectors."""
+    """By the distances of the plain vectors, which no plan can leave to the index: that one is of cast vectors.
+
+    The distance is selected as it is sorted by: the server would work out one that is spelled otherwise once more.
+    """
     distance = _distance(table.c.embedding, PgVector())
-    found = sa.select(table.c.id, ONE - distance).where(where, table.c.embedding.is_not(None))
+    found = sa.select(table.c.id, distance).where(where, table.c.embedding.is_not(None))
     return found.order_by(distance, table.c.id).limit(sa.bindparam("most", type_=Untyped()))
 
 
@@ -185,7 +197,8 @@ def _by_index(table: sa.Table, where: sa.ColumnElement[bool], dimension: int) ->
     """In the order of the index, whose vectors may be of half precision; the distances are of the whole ones."""
     kind = PgVector(dimension, half=dimension > HALF_ABOVE)
     exact = _distance(table.c.embedding, PgVector())
-    found = sa.select(table.c.id, ONE - exact).where(where, table.c.embedding.is_not(None))
+    indexed = sa.func.vector_dims(table.c.embedding) == sa.literal_column(str(dimension))
+    found = sa.select(table.c.id, exact).where(where, indexed)
     nearest_first = found.order_by(_distance(sa.cast(table.c.embedding, kind), kind))
     return nearest_first.limit(sa.bindparam("most", type_=Untyped()))
 

@@ -17,13 +17,21 @@ from memu import errors
 from memu.backends.base import ALONE, Capability, Where
 from memu.backends.clauses import clause
 from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, on_conflict, words
-from memu.backends.pgvector import Rows, Searches, make_index
-from memu.backends.server import Server
-from memu.backends.types import PgVector
+from memu.backends.pgvector import Rows, Searches, has_index, make_index
+from memu.backends.server import SILENCE, Server
+from memu.backends.types import Json, PgVector, UtcTime
 from memu.settings import PoolConfig
 
 OLDEST_VECTOR = (0, 8)
 """pgvector 0.8 brought iterative scans, without which a filter leaves too few rows."""
+
+LIBPQ = {
+    "TCP_KEEPIDLE": "keepalives_idle",
+    "TCP_KEEPINTVL": "keepalives_interval",
+    "TCP_KEEPCNT": "keepalives_count",
+    "TCP_USER_TIMEOUT": "tcp_user_timeout",
+}
+"""What libpq calls the options of a socket."""
 
 INSTALL = (
     "install pgvector 0.8 or later on the server (Debian: postgresql-<version>-pgvector; Docker: pgvector/pgvector), "
@@ -39,6 +47,12 @@ class Postgres(Server):
     modules: ClassVar[Mapping[str, str]] = {"psycopg": "psycopg"}
     extra = "postgres"
     port = 5432
+    collation = "C"
+    catalogue = (
+        "SELECT table_name, column_name, data_type, collation_name FROM information_schema.columns "
+        "WHERE table_schema = current_schema()"
+    )
+    kept_as: ClassVar[Mapping[type, str]] = {UtcTime: "timestamp with time zone", sa.BigInteger: "bigint", Json: "json"}
     nulls_first = False
     capabilities = Server.capabilities | Capability.VECTORS
     json_types: ClassVar[Mapping[type, tuple[str, ...]]] = {
@@ -62,8 +76,9 @@ class Postgres(Server):
         return engine
 
     def connect_args(self) -> dict[str, Any]:
-        """Wait no longer for a connection than is configured."""
-        return {"connect_timeout": max(2, round(self.pool.connect_timeout))}  # libpq takes no less
+        """Wait no longer for a connection than is configured, nor for a server that has gone without a word."""
+        silence = {LIBPQ[name]: value for name, value in SILENCE.items() if LIBPQ[name] not in self.url.query}
+        return {"connect_timeout": max(2, round(self.pool.connect_timeout)), **silence}  # libpq takes no less
 
     def connected(self, connection: Any) -> None:
         """Times in UTC, bounded waits, and a search of the vector index that does not stop at too few rows."""
@@ -128,6 +143,10 @@ class Postgres(Server):
         """The index of the vectors; see `pgvector.make_index`."""
         make_index(connection, table, dimension)
 
+    def has_dimension(self, connection: Connection, table: sa.Table, dimension: int) -> bool:
+        """Whether the index of the vectors is there; see `pgvector.has_index`."""
+        return has_index(connection, table, dimension)
+
     def nearest(
         self,
         connection: Connection,
@@ -178,7 +197,10 @@ class Postgres(Server):
             "28": self.refused(),
             "40001": (errors.Deadlock, f"{place} broke off the transaction for another one."),
             "40P01": (errors.Deadlock, f"{place} broke off the transaction for another one."),
-            "42501": (errors.StorageReadOnly, f"{place} does not permit it: {said}."),
+            "42501": (
+                errors.StorageReadOnly,
+                f"{place} does not permit it: {said}. The user of the dsn needs a GRANT for that.",
+            ),
             "42P01": (errors.SchemaError, f'{place}: {said}; open the store once with ddl_mode="create".'),
             "53100": (errors.StorageFull, f"{place}: the disk of the server is full: {said}."),
             "53200": (errors.StorageFull, f"{place}: the server is out of memory: {said}."),

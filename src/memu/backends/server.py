@@ -1,15 +1,18 @@
 """What database servers share: pools, sessions, and errors that name the host and never the password."""
 
+import socket
+from abc import abstractmethod
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Engine
+from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from memu import errors
 from memu.backends.dialects import Dialect, Fault, shown, words
+from memu.backends.types import LongText
 from memu.settings import PoolConfig
 
 
@@ -23,6 +26,10 @@ class Server(Dialect):
     extra: ClassVar[str]
     """The extra that installs the default driver."""
     port: ClassVar[int]
+    catalogue: ClassVar[str]
+    """Reads the table, column, type and collation of every column that is there."""
+    kept_as: ClassVar[Mapping[type, str]]
+    """What the type of a column must begin with in the server's words, where a narrower one would take the values."""
 
     def __init__(self, url: URL, pool: PoolConfig | None = None) -> None:
         if "+" not in url.drivername:
@@ -47,6 +54,24 @@ class Server(Dialect):
         """Further arguments of the driver's `connect`."""
         return {}
 
+    @property
+    @abstractmethod
+    def collation(self) -> str:
+        """The collation that compares byte for byte."""
+
+    def unfit_columns(self, connection: Connection, tables: Mapping[str, sa.Table]) -> dict[tuple[str, str], str]:
+        """Columns that would take other texts for the same, or keep less of a value than was given."""
+        found = {}
+        for table, name, kind, collation in connection.exec_driver_sql(self.catalogue):
+            column = tables[table].columns.get(name) if table in tables else None
+            expected = self.kept_as.get(type(column.type), "") if column is not None else ""
+            if not str(kind).startswith(expected):
+                found[table, name] = f"is of type {kind}, expected {expected}"
+            elif column is not None and isinstance(column.type, sa.String | LongText) and collation != self.collation:
+                what = collation or "the collation of the database"
+                found[table, name] = f"is compared by {what}, expected {self.collation}"
+        return found
+
     def _require_driver(self) -> None:
         driver = self.url.get_driver_name()
         if driver not in self.modules:
@@ -64,9 +89,10 @@ class Server(Dialect):
 
     @property
     def place(self) -> str:
-        """Host, port and database."""
-        url = self.url
-        return f"{url.host or 'localhost'}:{url.port or self.port}/{url.database or ''}"
+        """Host or socket, port and database."""
+        asked = [_option(self.url, name) for name in ("host", "unix_socket")]
+        host = self.url.host or next(filter(None, asked), "localhost")
+        return f"{host}:{self.url.port or _option(self.url, 'port') or self.port}/{self.url.database or ''}"
 
     def describe(self) -> dict[str, Any]:
         """The provider and the DSN, without its password or anything like one."""
@@ -87,5 +113,23 @@ class Server(Dialect):
         user = self.url.username or ""
         return errors.StorageUnavailable, f"{self.place} refused the user {user!r}: check name and password in the dsn."
 
+
+def _option(url: URL, name: str) -> str:
+    """An option of a DSN that may be given several times; "" for none."""
+    value = url.query.get(name, "")
+    return value if isinstance(value, str) else ",".join(value)
+
+
+def end_silence(connection: socket.socket) -> None:
+    """Let a connection end whose other side has gone without a word: by itself it would be waited for without end."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in SILENCE.items():
+        option = getattr(socket, name, None)  # not every system has all of them
+        if option is not None and connection.family != getattr(socket, "AF_UNIX", None):
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+SILENCE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 60_000}
+"""Seconds without a word before the other side is asked, between questions, how many; milliseconds for what is sent."""
 
 ASK = "Is the server running, and the dsn's host and port right?"

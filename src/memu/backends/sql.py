@@ -66,11 +66,12 @@ class SqlRecordStore(RecordStore):
 
     def _lacking(self, connection: Connection) -> list[str]:
         """What is not there, or not as it should be, in words."""
-        return sorted([*self.dialect.missing(connection), *(one.what for one in differences(connection, self.tables))])
+        different = differences(self.dialect, connection, self.tables)
+        return sorted([*self.dialect.missing(connection), *(one.what for one in different)])
 
     def _create_tables(self, connection: Connection) -> None:
         with self.adopt(connection, self.tables) if self.adopt else nullcontext():
-            mend(connection, self.metadata)
+            mend(self.dialect, connection, self.metadata)
         for statement in self.dialect.extras(self.tables):
             connection.exec_driver_sql(statement)
 
@@ -264,6 +265,10 @@ class SqlTransaction(Transaction):
     def fix_dimension(self, table: str, dimension: int | None) -> None:
         """See `Dialect.fix_dimension`."""
         self.store.dialect.fix_dimension(self.connection, self.tables[table], dimension)
+
+    def has_dimension(self, table: str, dimension: int) -> bool:
+        """See `Dialect.has_dimension`."""
+        return self.store.dialect.has_dimension(self.connection, self.tables[table], dimension)
 
     def delete(self, table: str, where: Where) -> int:
         """One DELETE, in parts for a long list of values."""

@@ -51,7 +51,7 @@ def doctor(
 
 
 def _examine(session: Session, sweep: bool) -> "Report":
-    from memu.database.doctor import Finding, Report, examine
+    from memu.database.doctor import RESTORE, Finding, Report, examine
     from memu.database.sweeping import check_copies, check_leftovers
     from memu.sources.blobs import BlobStore
 
@@ -63,7 +63,7 @@ def _examine(session: Session, sweep: bool) -> "Report":
             copies: list[Finding] = [*check_copies(database.handle, blobs, sweep=sweep)]
             copies += check_leftovers(database.handle, sweep=sweep)
     except MemuError as error:
-        fix = "memu migrate" if isinstance(error, SchemaError) else "memu restore brings a backup back"
+        fix = "memu migrate" if isinstance(error, SchemaError) else RESTORE
         return Report({}, [Finding("error", str(error), fix)])
     faults = [Finding("error", fault, "install the weights again")] if fault else []
     return Report(report.counts, [*report.findings, *copies, *faults])

@@ -25,7 +25,10 @@ PAGE = 500
 SHOWN = 20
 """Findings of one kind that are told one by one; the rest is counted."""
 TEXTS_AT_ONCE = 8
-RESTORE = "restore a backup (memu restore), or export what can still be read (memu export --all) into a new store"
+RESTORE = (
+    "restore a backup (of a file: memu restore; of a server: its own tools), or export what can still be read "
+    "(memu export --all) into a new store"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,8 @@ def _check_file(store: Store) -> Iterator[Finding]:
         return
     yield from (Finding("error", fault, RESTORE) for fault in faults)
     if not faults:
-        yield Finding("ok", "the database is sound, its tables and keys are as they should be")
+        sound = "the database is sound, its" if store.describe().get("path") else "the"
+        yield Finding("ok", f"{sound} tables and keys are as they should be")
 
 
 def _check_embedder(store: Store, embedder: EmbedderIdentity | None) -> Iterator[Finding]:

@@ -210,7 +210,7 @@ class _Move:
                 _keep(writer, table, rows, self._vectors([_text(table, row) for row in rows]))
                 self._tell(len(rows), 0)
             for table in SEARCHED if self.whole else ():
-                transaction.fix_dimension(table, None)  # or the index would refuse the new vectors
+                transaction.fix_dimension(table, None)  # or the old one would be there until the new one is made
             for scope, _ in self._owners(transaction):
                 self._exchange(ScopedWriter(transaction, scope))
             transaction.delete(STAGED, [])

@@ -22,7 +22,7 @@ from memu.database.fields import FIELDS
 from memu.database.mirror import Mirror
 from memu.database.store import Store
 from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
-from memu.errors import ConfigError
+from memu.errors import ConfigError, SchemaError
 from memu.recall.text import analyzer
 from memu.scope import CORE_FIELDS
 from memu.settings import DatabaseConfig, MetadataStoreConfig
@@ -191,6 +191,14 @@ def _mirror_path(config: DatabaseConfig) -> Path | None:
     return config.mirror_path.expanduser().absolute() if config.mirror_path else None
 
 
+def _require_indexes(store: Store) -> None:
+    if missing := store.unindexed():
+        raise SchemaError(
+            f"the index of the vectors of {', '.join(missing)} is missing. "
+            'Open the store once with ddl_mode="create" to make it.'
+        )
+
+
 def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: int, language: str) -> Store:
     try:
         path = _mirror_path(config)
@@ -199,10 +207,13 @@ def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: in
         store = Store(records, index_budget=index_budget, language=language, mirror=mirror, exact=exact)
         if config.metadata_store.ddl_mode == "validate":
             records.validate()
+            _require_indexes(store)
         elif not (records.is_current() and store.store_id):
             back_up_old_layout(records)
             records.create()
             store.identity()
+        if config.metadata_store.ddl_mode == "create" and store.unindexed():
+            store.index_vectors()
         if store.mirror:
             store.mirror.opened(records)
     except BaseException:

@@ -153,6 +153,20 @@ class Store:
         with self.records.reader() as transaction:
             return recorded(transaction)
 
+    def unindexed(self) -> list[str]:
+        """The tables whose vectors lack the index that the store's dimension asks for."""
+        with self.records.reader() as transaction:
+            held = recorded(transaction)
+            return [table for table in SEARCHED if held and not transaction.has_dimension(table, held.dimension)]
+
+    @repeated
+    def index_vectors(self) -> None:
+        """Make the indexes of the vectors that are not there."""
+        with self.records.transaction() as transaction:
+            if held := recorded(transaction):
+                for table in SEARCHED:
+                    transaction.fix_dimension(table, held.dimension)
+
     @repeated
     def identity(self) -> str:
         """The store's own id, made when it is first opened for writing."""
