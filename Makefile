@@ -32,7 +32,7 @@ demo: .venv/.ready-run ## memorize the files in examples/, ask questions about t
 .PHONY: test
 test: export MEMU_REQUIRE_BACKENDS = $(REQUIRED)
 test: lint types servers ## run everything that must pass: lint, types, all tests (ARGS="-k name" to choose)
-	$(call pytest,-n 2 --dist loadscope $(ARGS))
+	$(call pytest,-n 2 --dist worksteal $(ARGS))
 
 .PHONY: lint
 lint: .venv/.ready-dev ## check style and formatting (ruff)
