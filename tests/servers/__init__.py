@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from servers import keeper, run
 from servers.keeper import Charge
+from servers.mongo import MongoRecipe, MongoServer
 from servers.mysql import MariaDBRecipe, MySQLRecipe, MySQLServer
 from servers.postgres import PostgresRecipe, PostgresServer
 from servers.process import Process, Unavailable
@@ -25,16 +26,25 @@ from servers.server import PASSWORD, USER, Server, parts
 
 __all__ = ["NAMES", "PASSWORD", "USER", "Server", "Unavailable", "get", "private"]
 
-RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in (PostgresRecipe, MariaDBRecipe, MySQLRecipe)}
-SERVERS: dict[str, type[Server]] = {"postgres": PostgresServer, "mariadb": MySQLServer, "mysql": MySQLServer}
-NAMES = tuple(RECIPES)
+RECIPES: dict[str, type[Recipe]] = {
+    kind.name: kind for kind in (PostgresRecipe, MariaDBRecipe, MySQLRecipe, MongoRecipe)
+}
+SERVERS: dict[str, type[Server]] = {
+    "postgres": PostgresServer,
+    "mariadb": MySQLServer,
+    "mysql": MySQLServer,
+    "mongodb": MongoServer,
+}
+NAMES = ("postgres", "mariadb", "mysql")
+"""The servers that speak SQL."""
 
 
 def get(name: str) -> Server:
     """The run's shared server of a kind, started when it is first asked for; skips the test when it can't be had.
 
     Args:
-        name: "postgres", "mariadb" or "mysql". `MEMU_TEST_POSTGRES_DSN` and the like name a server to use instead.
+        name: "postgres", "mariadb", "mysql" or "mongodb". `MEMU_TEST_POSTGRES_DSN` and the like, and
+            `MEMU_TEST_MONGODB_URI`, name a server to use instead.
     """
     if address := _elsewhere(name):
         return SERVERS[name](name, **parts(address), tools=_tools(name))
@@ -89,7 +99,7 @@ def private(
     """A fresh server of one's own, which may be stopped, killed and started again.
 
     Args:
-        name: "postgres", "mariadb" or "mysql".
+        name: "postgres", "mariadb", "mysql" or "mongodb".
         durable: let it flush to the disk, as by default elsewhere; else that is off for speed.
         settings: further settings of the server.
         disk_mb: put its data on a disk of this size, in memory; raises `Unavailable` where we may not mount one.
@@ -157,7 +167,7 @@ def _mount(data: Path, size_mb: int) -> None:
 
 
 def _variable(name: str) -> str:
-    return f"MEMU_TEST_{name.upper()}_DSN"
+    return f"MEMU_TEST_{name.upper()}_{'URI' if name == 'mongodb' else 'DSN'}"
 
 
 def _elsewhere(name: str) -> str:

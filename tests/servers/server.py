@@ -19,7 +19,7 @@ class Server(ABC):
     """A database server, of which a test may use the databases that it creates.
 
     Args:
-        name: "postgres", "mariadb" or "mysql".
+        name: "postgres", "mariadb", "mysql" or "mongodb".
         port: where it listens.
         host: the machine that it runs on.
         user: who may create databases.

@@ -1,11 +1,11 @@
 """The one storage interface: a record store, its transactions, and the conditions that rows are asked for with."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,11 +137,29 @@ class Transaction(ABC):
         return rows[0] if rows else None
 
 
+class Origin(Protocol):
+    """What and where a database is."""
+
+    @property
+    def name(self) -> str:
+        """What kind of database it is."""
+
+    @property
+    def identity(self) -> Hashable:
+        """What stores on the same database have in common; None where no two are on the same."""
+
+    @property
+    def place(self) -> str:
+        """Where the database is, as errors say it: never a password."""
+
+
 class RecordStore(ABC):
     """Tables of rows, somewhere. Every method is synchronous and safe to call from several threads."""
 
     schema: Schema
     capabilities: Capability = Capability.NONE
+    origin: Origin | None = None
+    """Where it is; None for a store that cannot be told from any other."""
 
     @abstractmethod
     def create(self) -> None:

@@ -108,17 +108,17 @@ def behind(table: sa.Table, order: Order, values: Sequence[Any]) -> sa.ColumnEle
     return sa.or_(*clauses)
 
 
-def parts(where: Where) -> Iterator[Where]:
-    """The same conditions with at most CHUNK values in each list; no row meets two of the parts."""
-    long = next((one for one in where if one.op == "in" and len(one.value) > CHUNK), None)
+def parts(where: Where, most: int = CHUNK) -> Iterator[Where]:
+    """The same conditions with at most `most` values in each list; no row meets two of the parts."""
+    long = next((one for one in where if one.op == "in" and len(one.value) > most), None)
     if long is None:
         yield where
         return
     # True == 1 in Python, and is not in JSON.
     values = list({(isinstance(value, bool), value): value for value in long.value}.values())
     rest = [one for one in where if one is not long]
-    for start in range(0, len(values), CHUNK):
-        yield from parts([*rest, Condition(long.field, "in", tuple(values[start : start + CHUNK]), long.path)])
+    for start in range(0, len(values), most):
+        yield from parts([*rest, Condition(long.field, "in", tuple(values[start : start + most]), long.path)], most)
 
 
 def put_in_order(rows: list[Row], order: Order) -> list[Row]:

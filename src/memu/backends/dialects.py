@@ -53,6 +53,7 @@ EXAMPLES = {
     "sqlite": "sqlite:///memu.db",
     "postgresql": "postgresql://user:password@localhost:5432/memu",
     "mysql": "mysql://user:password@localhost:3306/memu",
+    "mongodb": "mongodb://user:password@localhost:27017/memu",
 }
 """A DSN of each kind, to be shown where another cannot be read."""
 

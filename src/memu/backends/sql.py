@@ -35,6 +35,7 @@ class SqlRecordStore(RecordStore):
         adopt: Adopt | None = None,
     ) -> None:
         self.dialect = dialect
+        self.origin = dialect
         self.schema = schema
         self.adopt = adopt
         self.capabilities: Capability = dialect.capabilities

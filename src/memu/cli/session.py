@@ -63,9 +63,9 @@ class Session:
         """The database as it may be shown: without a password."""
         if "://" not in self.db:
             return self.db
-        from memu.backends.dialects import parse_dsn, shown
+        from memu.database.registry import shown_dsn
 
-        return shown(parse_dsn(self.db, expected=("sqlite", "postgresql", "mysql")))
+        return shown_dsn(self.db)
 
     @property
     def folder(self) -> Path:

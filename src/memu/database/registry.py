@@ -7,21 +7,25 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import BaseModel
 
-from memu.backends.dialects import EXAMPLES, Dialect, parse_dsn
+from memu.backends.base import Origin, RecordStore
+from memu.backends.dialects import EXAMPLES, Dialect, parse_dsn, shown
+from memu.backends.mongo import MongoDatabase
 from memu.backends.mysql import MySQL
 from memu.backends.postgres import Postgres
 from memu.backends.schema import SCOPES, build_schema
 from memu.backends.server import Server
 from memu.backends.sql import SqlRecordStore
 from memu.backends.sqlite import SQLite
+from memu.backends.tables import Schema
 from memu.database.core import Database
 from memu.database.fields import FIELDS
 from memu.database.mirror import Mirror
 from memu.database.store import Store
-from memu.database.upgrades import MIGRATIONS, adopt, back_up_old_layout
+from memu.database.upgrades import MIGRATIONS, STEPS, adopt, back_up_old_layout
 from memu.errors import ConfigError, SchemaError
 from memu.recall.text import analyzer
 from memu.scope import CORE_FIELDS
@@ -33,7 +37,18 @@ DEFAULT_INDEX_BUDGET = 512 * 1024 * 1024
 LONGEST_FIELD = 48
 DEFAULT_SQLITE = "sqlite:///memu.db"
 SERVERS: dict[str, tuple[str, type[Server]]] = {"postgres": ("postgresql", Postgres), "mysql": ("mysql", MySQL)}
-"""The providers that are database servers: what their DSNs begin with, and their dialect."""
+"""The providers that are SQL servers: what their DSNs begin with, and their dialect."""
+DOCUMENTS = "mongodb"
+
+
+class _Origin(Origin, Protocol):
+    """A database that a store may be opened on."""
+
+    @property
+    def most_scope_fields(self) -> int | None: ...
+
+    def stored_key(self, table: str) -> tuple[str, ...]: ...
+
 
 _open: dict[tuple[object, ...], Store] = {}
 _lock = threading.Lock()
@@ -130,59 +145,74 @@ def _taken_names() -> frozenset[str]:
     return frozenset(columns | {field.name for fields in FIELDS.values() for field in fields})
 
 
+def _origin(settings: MetadataStoreConfig) -> tuple[_Origin, Callable[[Schema], RecordStore]]:
+    """The database that the settings name, and how to open a store on it."""
+    if settings.provider == DOCUMENTS:
+        database = MongoDatabase(_dsn(settings, DOCUMENTS), settings.pool)
+        return database, lambda schema: database.open(schema, STEPS)
+    dialect = _dialect(settings)
+    bring_along = None if settings.provider in SERVERS else adopt
+    return dialect, lambda schema: SqlRecordStore(dialect, schema, MIGRATIONS, bring_along)
+
+
+def _dsn(settings: MetadataStoreConfig, kind: str) -> str:
+    if settings.dsn is None:
+        raise ConfigError(f"the provider {settings.provider!r} needs a dsn, such as {EXAMPLES[kind]}.")
+    return settings.dsn
+
+
+def shown_dsn(dsn: str) -> str:
+    """A DSN of any provider without its password, or anything like one."""
+    if dsn.startswith(DOCUMENTS):
+        return MongoDatabase(dsn).shown()
+    return shown(parse_dsn(dsn, expected=("sqlite", *(kind for kind, _ in SERVERS.values()))))
+
+
 def _dialect(settings: MetadataStoreConfig) -> Dialect:
-    """How to speak to the database that the settings name."""
+    """How to speak to the SQL database that the settings name."""
     provider = settings.provider
     if provider == "inmemory":
         return SQLite(parse_dsn("sqlite://", expected="sqlite"))
     if provider == "sqlite":
         dsn = settings.dsn or DEFAULT_SQLITE
         return SQLite(parse_dsn(dsn, expected="sqlite"), creates=settings.ddl_mode == "create")
-    if provider not in SERVERS:
-        known = ", ".join(("inmemory", "sqlite", *SERVERS))
-        raise ConfigError(f"the provider {provider!r} is not available in this version: use one of {known}.")
     kind, dialect = SERVERS[provider]
-    if settings.dsn is None:
-        raise ConfigError(f"the provider {provider!r} needs a dsn, such as {EXAMPLES[kind]}.")
-    return dialect(parse_dsn(settings.dsn, expected=kind), settings.pool)
+    return dialect(parse_dsn(_dsn(settings, kind), expected=kind), settings.pool)
 
 
 def _recipe(
     config: DatabaseConfig, fields: Sequence[str]
-) -> tuple[Callable[[], SqlRecordStore], tuple[object, ...] | None]:
+) -> tuple[Callable[[], RecordStore], tuple[object, ...] | None]:
     """How to open the record store, and the key under which it is shared; None when it is not to be shared."""
     settings = config.metadata_store
-    dialect = _dialect(settings)
-    _refuse_too_many_fields(dialect, fields)
-    where = dialect.identity
+    origin, open_store = _origin(settings)
+    _refuse_too_many_fields(origin, fields)
+    where = origin.identity
     # A field that the database has and the model lacks still parts the owners; its order names their folders.
     open_fields = next((store.scope_fields for key, store in _open.items() if where and key[0] == where), None)
-    schema = build_schema((*(open_fields or dialect.stored_key(SCOPES)), *fields))
-    _refuse_new_fields(dialect, schema.scope_fields)
-
-    def make() -> SqlRecordStore:
-        return SqlRecordStore(dialect, schema, MIGRATIONS, None if settings.provider in SERVERS else adopt)
-
+    schema = build_schema((*(open_fields or origin.stored_key(SCOPES)), *fields))
+    _refuse_new_fields(origin, schema.scope_fields)
     mirror, index = _mirror_path(config), config.vector_index.provider if config.vector_index else None
+    make = partial(open_store, schema)
     return make, (where, mirror, settings.ddl_mode, index, schema.scope_fields) if where else None
 
 
-def _refuse_too_many_fields(dialect: Dialect, fields: Sequence[str]) -> None:
+def _refuse_too_many_fields(origin: _Origin, fields: Sequence[str]) -> None:
     """Every key begins with the scope, and some servers' keys are short."""
-    most, further = dialect.most_scope_fields, [name for name in fields if name not in CORE_FIELDS]
+    most, further = origin.most_scope_fields, [name for name in fields if name not in CORE_FIELDS]
     if most is not None and len(CORE_FIELDS) + len(further) > most:
         raise ConfigError(
-            f"the user model's field {further[0]!r} is one too many for {dialect.name}, whose keys have room for "
+            f"the user model's field {further[0]!r} is one too many for {origin.name}, whose keys have room for "
             f"{' and '.join(CORE_FIELDS)} only: keep it in metadata, or use another provider."
         )
 
 
-def _refuse_new_fields(dialect: Dialect, fields: Sequence[str]) -> None:
+def _refuse_new_fields(origin: Origin, fields: Sequence[str]) -> None:
     """A handle that is open knows the fields that the store had then: it would read and erase across new ones."""
-    for store in (store for key, store in _open.items() if key[0] == dialect.identity):
+    for store in (store for key, store in _open.items() if key[0] == origin.identity):
         if new := [name for name in fields if name not in store.scope_fields]:
             raise ConfigError(
-                f"{dialect.place} is open in this process without the scope field {new[0]!r}: close every service and "
+                f"{origin.place} is open in this process without the scope field {new[0]!r}: close every service and "
                 "database handle on it before it is opened with a user model that has more fields."
             )
 
@@ -199,7 +229,7 @@ def _require_indexes(store: Store) -> None:
         )
 
 
-def _new_store(records: SqlRecordStore, config: DatabaseConfig, index_budget: int, language: str) -> Store:
+def _new_store(records: RecordStore, config: DatabaseConfig, index_budget: int, language: str) -> Store:
     try:
         path = _mirror_path(config)
         mirror = Mirror(path) if path else None

@@ -106,7 +106,7 @@ def check_fields(source: Store, target: Store) -> None:
 
 def same_place(one: Store, other: Store) -> bool:
     """Whether two stores are the same database, as far as their addresses tell."""
-    first, second = (getattr(store.records, "dialect", None) for store in (one, other))
+    first, second = one.records.origin, other.records.origin
     if one is other or first is None or second is None:
         return one is other
     if first.identity is None or second.identity is None:

@@ -13,9 +13,10 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from memu.backends.base import RecordStore
 from memu.backends.ledger import Migration
+from memu.backends.mongo_shape import Step
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, SCOPES
-from memu.backends.sql import SqlRecordStore
 from memu.backends.tables import LEDGER
 from memu.database.backup import backup_file
 from memu.database.rows import item_defaults
@@ -28,15 +29,18 @@ logger = logging.getLogger("memu.database")
 MIGRATIONS = (Migration(1, "first layout", lambda connection: None),)
 """Every change of the tables since the first release, in order."""
 
+STEPS = (Step(1, "first layout", lambda database: None),)
+"""The same of MongoDB's collections."""
+
 ASIDE = "before_upgrade_"
 OLD_NAMES = {"resources": RESOURCES, "memory_items": ITEMS, "categories": CATEGORIES, "category_items": LINKS}
 """The tables of the user/agent documents, and what they are called today."""
 
 
-def back_up_old_layout(records: SqlRecordStore) -> Path | None:
+def back_up_old_layout(records: RecordStore) -> Path | None:
     """Copy a database of the old layout into `backups` beside it, before it is upgraded; None when it is not one."""
-    path = getattr(records.dialect, "path", None)
-    if path is None or not path.is_file() or not is_old_file(path):
+    path = Path(str(records.describe().get("path", "")))
+    if not path.is_file() or not is_old_file(path):
         return None
     kept = backup_file(path, path.parent / "backups")
     logger.info("%s has the layout of an older version: a backup is in %s", path, kept)

@@ -31,11 +31,13 @@ class Backend(ABC):
     Attributes:
         name: as `MEMU_REQUIRE_BACKENDS` names it.
         durable: whether what was written is there when the store is opened again.
+        machine_runs: how many random sequences of operations are tried, of some 45 steps each.
         folder: an empty folder for the files of this store, if it has any.
     """
 
     name: ClassVar[str]
     durable: ClassVar[bool] = True
+    machine_runs: ClassVar[int] = 47
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

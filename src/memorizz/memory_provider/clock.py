@@ -1,0 +1,46 @@
+"""Times and places in time: what a caller's time means, and numbers that grow with every row that is made."""
+
+import time
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+
+def now() -> datetime:
+    """This instant."""
+    return datetime.now(UTC)
+
+
+def instant(value: Any) -> datetime | None:
+    """The instant that a caller's time names; None when it names none.
+
+    A datetime or an ISO string without a zone is taken as UTC; a number is in seconds since 1970.
+    """
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = datetime.fromtimestamp(value, UTC)
+        if not isinstance(value, datetime):
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class Positions:
+    """Nanoseconds since 1970, a later number with every call: what was made later, where times are equal."""
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._lock = Lock()
+
+    def next(self) -> int:
+        """A number above all that this process was given."""
+        with self._lock:
+            self._last = max(time.time_ns(), self._last + 1)
+            return self._last
+
+
+positions = Positions()
+"""This process's."""

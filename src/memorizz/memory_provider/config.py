@@ -1,0 +1,114 @@
+"""What every provider is configured with, and how its parts are opened: once, when they are first needed."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorizz.memory_provider.dimensions import ByType, Dimensions
+from memorizz.memory_provider.documents import vector_of
+from memorizz.memory_provider.search import Search
+from memorizz.memory_provider.writing import Writer
+from memu.backends.base import RecordStore
+from memu.embedding import Embedder, load_embedder
+from memu.errors import ClosedError, ConfigError
+
+TextEmbedder = Embedder | Callable[[str], Sequence[float]]
+"""What makes a vector of a text: an embedder, or a function."""
+
+MEGABYTE = 2**20
+
+
+@dataclass(kw_only=True)
+class ProviderConfig(ABC):
+    """The options that do not depend on the database.
+
+    Args:
+        embedding_dimensions: of all vectors, or by memory type; without it a table's first vector decides.
+        embedder: makes the vectors of queries that are texts: an object with `embed(texts)`, or a function of one text;
+            by default the model that runs on this machine, loaded at the first such query.
+        index_budget_mb: how many megabytes of vectors may be held in memory, where the database does not search them
+            itself; beyond that they are read for each search.
+    """
+
+    embedding_dimensions: int | ByType | None = None
+    embedder: TextEmbedder | None = field(default=None, repr=False)
+    index_budget_mb: float = 512.0
+
+    @abstractmethod
+    def open(self) -> RecordStore:
+        """Open the store, with its tables made.
+
+        Raises:
+            StorageUnavailable: it cannot be reached.
+        """
+
+
+class Opened:
+    """A store and what works on it."""
+
+    def __init__(self, config: ProviderConfig) -> None:
+        dimensions = Dimensions(config.embedding_dimensions)
+        self.records = config.open()
+        self.dimensions = dimensions
+        self.writer = Writer(self.records, dimensions)
+        self.search = Search(self.records, int(config.index_budget_mb * MEGABYTE))
+        self._embedder = config.embedder
+        self._loading = Lock()
+
+    def embed(self, text: str) -> NDArray[np.float32]:
+        """The vector of a text.
+
+        Raises:
+            ConfigError: no embedder is configured, and the local one is not installed.
+            InputError: the text is empty.
+            VectorError: the embedder gave something that is no vector.
+        """
+        with self._loading:
+            embedder = self._own_embedder
+        vector: Any = embedder.embed([text])[0] if hasattr(embedder, "embed") else embedder(text)
+        return np.asarray(vector_of(vector), np.float32)
+
+    @cached_property
+    def _own_embedder(self) -> TextEmbedder:
+        if self._embedder is not None:
+            return self._embedder
+        local = load_embedder()
+        if local is None:
+            raise ConfigError(
+                "there is no model to embed a text with: give the config an embedder, or ask with a vector."
+            )
+        return local
+
+
+class Opening:
+    """The way to the parts of a provider, which are opened when they are first needed, and closed once."""
+
+    def __init__(self, config: ProviderConfig) -> None:
+        self.config = config
+        self._opened: Opened | None = None
+        self._closed = False
+        self._lock = Lock()
+
+    @property
+    def opened(self) -> Opened:
+        """The parts; ClosedError after `close`."""
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the provider was closed: make a new one.")
+            if self._opened is None:
+                self._opened = Opened(self.config)
+            return self._opened
+
+    def close(self) -> None:
+        """Close the store; idempotent."""
+        with self._lock:
+            self._closed = True
+            if self._opened is not None:
+                self._opened.records.close()
+                self._opened = None

@@ -1,0 +1,322 @@
+"""The provider: every method once, over whatever record store its config opens."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from memorizz.memory_provider.agents import (
+    AGENT_ID,
+    MEMORY_IDS,
+    MemAgentModel,
+    StoredId,
+    agent_document,
+    erase_memories,
+    memory_ids,
+)
+from memorizz.memory_provider.aio import AsyncMemoryProvider
+from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner, TypeName
+from memorizz.memory_provider.config import Opened, Opening, ProviderConfig
+from memorizz.memory_provider.documents import BARE, EMBEDDING, Given, as_mapping, changed, to_document, vector_of
+from memorizz.memory_provider.filters import conditions, of_owner
+from memorizz.memory_provider.ids import known_id, refuse_many, row_id
+from memorizz.memory_provider.memory_type import MemoryType, memory_type
+from memorizz.memory_provider.queries import Query, checked_limit, read_query
+from memorizz.memory_provider.reading import NEWEST_FIRST, Reading
+from memorizz.memory_provider.results import Document, Results
+from memu.backends.base import Condition, Row, equals
+from memu.errors import InputError, InputTypeError, NotFoundError
+
+logger = logging.getLogger("memorizz.memory_provider")
+
+AGENTS = MemoryType.MEMAGENT
+
+
+class RecordProvider(MemoryProvider):
+    """A provider over a record store. A subclass names its config; what it does in `__init__` is its own affair.
+
+    The store is opened when the provider is made or, for subclasses that do not call `super().__init__`, when it is
+    first used.
+    """
+
+    config_type: ClassVar[type[ProviderConfig]]
+
+    def __new__(cls, config: Any = None, *_args: Any, **_options: Any) -> Self:
+        """Take the config down, whatever the subclass makes of it."""
+        provider = super().__new__(cls)
+        provider._opening = Opening(cls._config(config))
+        return provider
+
+    def __init__(self, config: Any = None) -> None:
+        """Open the store, and make its tables where they are missing.
+
+        Args:
+            config: an instance of `config_type`, or a dict of its arguments; its defaults when it is not given.
+
+        Raises:
+            StorageUnavailable: the database cannot be reached (a ConnectionError).
+            SchemaError: its tables are not as they should be.
+        """
+        self._opening: Opening
+        _ = self._store
+
+    @classmethod
+    def _config(cls, config: Any) -> ProviderConfig:
+        given = cls.config_type(**config) if isinstance(config, Mapping) else config or cls.config_type()
+        if not isinstance(given, cls.config_type):
+            raise InputTypeError(f"the config is a {type(config).__name__}: expected a {cls.config_type.__name__}.")
+        return given
+
+    @property
+    def config(self) -> ProviderConfig:
+        """What the provider was made with."""
+        return self._opening.config
+
+    @cached_property
+    def aio(self) -> AsyncMemoryProvider:
+        """The same methods as coroutines."""
+        return AsyncMemoryProvider(self)
+
+    @property
+    def _store(self) -> Opened:
+        return self._opening.opened
+
+    @contextmanager
+    def _reading(
+        self, kind: MemoryType, owner: Sequence[Condition] = (), *, include_embedding: bool = False
+    ) -> Iterator[Reading]:
+        with self._store.records.reader() as reader:
+            yield Reading(reader, kind, owner, include_embedding=include_embedding)
+
+    # --- documents ----------------------------------------------------------------------------------------------------
+
+    def store(
+        self,
+        data: Any = None,
+        memory_store_type: TypeName | None = None,
+        memory_id: str | None = None,
+        memory_unit: Any = None,
+    ) -> str:
+        source = data if data is not None else memory_unit
+        if source is None:
+            raise InputError("no document is given: expected data, such as a dict.")
+        kind = memory_type(memory_store_type, getattr(source, "memory_type", None))
+        document = agent_document(source) if kind is AGENTS else as_mapping(source)
+        if memory_id is not None:
+            document["memory_id"] = refuse_many(memory_id, "memory_id")
+        given = Given.of(kind, document)
+        dimension = None if given.vector is None else len(given.vector)
+        self._store.writer.write(kind, given.key, given.row, dimension=dimension, new=given.is_new)
+        logger.debug("stored %s in %s", given.key, kind.value)
+        return given.id
+
+    def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName) -> bool:
+        kind, known = memory_type(memory_store_type), known_id(id)
+        if known is None:
+            return False
+        changes = as_mapping(data)
+        if kind is AGENTS and changes.get(AGENT_ID, known) != known:
+            raise InputError("an update cannot change agent_id, which is the id: store another agent.")
+        vector = vector_of(changes.get(EMBEDDING))
+
+        def change(held: Row | None) -> Row | None:
+            return None if held is None else changed(kind, held, changes)
+
+        dimension = None if vector is None else len(vector)
+        return self._store.writer.write(kind, row_id(kind, known), change, dimension=dimension)
+
+    def retrieve_by_id(
+        self, id: Any, memory_store_type: TypeName, *, include_embedding: bool | None = None
+    ) -> Document | None:
+        kind, known = memory_type(memory_store_type), known_id(id)
+        if known is None:
+            return None
+        wanted = kind not in BARE if include_embedding is None else include_embedding
+        with self._reading(kind, include_embedding=wanted) as reading:
+            return reading.first(equals(id=row_id(kind, known)))
+
+    def retrieve_by_name(
+        self, name: str, memory_store_type: TypeName, *, include_embedding: bool = False
+    ) -> Document | None:
+        kind, known = memory_type(memory_store_type), known_id(name, "name")
+        if known is None:
+            return None
+        with self._reading(kind, include_embedding=include_embedding) as reading:
+            return reading.first(equals(name=known))
+
+    def delete_by_id(self, id: Any, memory_store_type: TypeName) -> bool:
+        kind, known = memory_type(memory_store_type), known_id(id)
+        return known is not None and self._store.writer.delete(kind, row_id(kind, known))
+
+    def delete_by_name(self, name: str, memory_store_type: TypeName, *, all: bool = False) -> bool:
+        kind, known = memory_type(memory_store_type), known_id(name, "name")
+        if known is None:
+            return False
+        if all:
+            return self._store.writer.delete_where(kind, equals(name=known)) > 0
+        return self._store.writer.delete_first(kind, equals(name=known), NEWEST_FIRST)
+
+    def delete_all(self, memory_store_type: TypeName) -> bool:
+        self._store.writer.clear(memory_type(memory_store_type))
+        return True
+
+    def list_all(
+        self,
+        memory_store_type: TypeName,
+        user_id: Owner = UNSET,
+        *,
+        limit: int | None = None,
+        offset: int = 0,
+        include_embedding: bool = False,
+    ) -> Results:
+        kind = memory_type(memory_store_type)
+        owner = of_owner(kind, user_id)
+        most, first = None if limit is None else checked_limit(limit, 0), checked_limit(offset, 0)
+        with self._reading(kind, owner, include_embedding=include_embedding) as reading:
+            return reading.newest(owner, most, first)
+
+    def retrieve_conversation_history_ordered_by_timestamp(
+        self,
+        memory_id: str,
+        memory_type: TypeName | None = None,
+        limit: int | None = None,
+        user_id: Owner = UNSET,
+        thread_id: str | None = None,
+        *,
+        include_embedding: bool = False,
+    ) -> Results:
+        kind = _type(memory_type, MemoryType.CONVERSATION_MEMORY)
+        if not isinstance(refuse_many(memory_id, "memory_id"), str):
+            raise InputTypeError(f"memory_id is of type {type(memory_id).__name__}: expected a string.")
+        asked = {"memory_id": memory_id}
+        if thread_id is not None:
+            asked["thread_id"] = refuse_many(thread_id, "thread_id")
+        owner, most = of_owner(kind, user_id), None if limit is None else checked_limit(limit, 0)
+        with self._reading(kind, owner, include_embedding=include_embedding) as reading:
+            return reading.history([*owner, *conditions(kind, asked)], most)
+
+    # --- queries ------------------------------------------------------------------------------------------------------
+
+    def retrieve_by_query(
+        self,
+        query: Any,
+        memory_store_type: TypeName | None = None,
+        limit: int | None = None,
+        memory_id: str | None = None,
+        memory_type: TypeName | None = None,
+        *,
+        user_id: Owner = UNSET,
+        thread_id: str | None = None,
+        namespace: str | None = None,
+        agent_id: str | None = None,
+        knowledge_base_ids: Sequence[str] | None = None,
+        statuses: Sequence[str] | None = None,
+        include_embedding: bool = False,
+    ) -> Results:
+        further = {
+            "memory_id": memory_id, "thread_id": thread_id, "namespace": namespace, AGENT_ID: agent_id,
+            "knowledge_base_ids": knowledge_base_ids, "statuses": statuses,
+        }  # fmt: skip
+        asked = read_query(query, _type(memory_type, memory_store_type), limit, user_id, further)
+        logger.debug("query of %s, limit %d, by likeness: %s", asked.kind.value, asked.limit, asked.by_likeness)
+        if asked.by_likeness:
+            return self._nearest(asked, include_embedding=include_embedding)
+        with self._reading(asked.kind, asked.owner, include_embedding=include_embedding) as reading:
+            return reading.newest(asked.where, asked.limit)
+
+    def _nearest(self, asked: Query, *, include_embedding: bool) -> Results:
+        store, kind = self._store, asked.kind
+        with store.records.reader() as reader:
+            known = store.dimensions.known(reader, kind)
+            if known is None and asked.text is not None:
+                _warn_of_no_vectors(kind, reader.count(kind.value))
+                return Results()
+        vector = asked.vector if asked.text is None else store.embed(asked.text)
+        assert vector is not None  # noqa: S101 - one of the two is given
+        store.dimensions.agree(kind, known, len(vector))
+        found = store.search.nearest(kind, vector, asked.where, asked.limit)
+        with self._reading(kind, asked.owner, include_embedding=include_embedding) as reading:
+            return reading.ranked(found)
+
+    def retrieve_memory_components_by_query(
+        self,
+        query: str | None = None,
+        query_embedding: Sequence[float] | None = None,
+        memory_id: str | None = None,
+        memory_type: TypeName | None = None,
+        limit: int = 5,
+        *,
+        user_id: Owner = UNSET,
+    ) -> Results:
+        asked = query if query_embedding is None else {EMBEDDING: query_embedding}
+        kind = _type(memory_type, MemoryType.CONVERSATION_MEMORY)
+        return self.retrieve_by_query(asked, kind, limit, memory_id, user_id=user_id)
+
+    # --- agents -------------------------------------------------------------------------------------------------------
+
+    def store_memagent(self, memagent: Any) -> StoredId:
+        return StoredId(self.store(memagent, AGENTS))
+
+    def retrieve_memagent(self, agent_id: str) -> MemAgentModel | None:
+        found = self.retrieve_by_id(agent_id, AGENTS)
+        return None if found is None else MemAgentModel(**found)
+
+    def update_memagent(self, memagent: Any) -> bool:
+        document = agent_document(memagent)
+        return self.update_by_id(document["_id"], document, AGENTS)
+
+    def list_memagents(self) -> list[MemAgentModel]:
+        return [MemAgentModel(**found) for found in self.list_all(AGENTS)]
+
+    def update_memagent_memory_ids(self, agent_id: str, memory_ids: Sequence[str]) -> bool:
+        return self.update_by_id(agent_id, {MEMORY_IDS: _names(memory_ids)}, AGENTS)
+
+    def delete_memagent_memory_ids(self, agent_id: str) -> bool:
+        return self.update_by_id(agent_id, {MEMORY_IDS: []}, AGENTS)
+
+    def delete_memagent(self, agent_id: str, cascade: bool = False) -> bool:
+        known = known_id(agent_id, AGENT_ID)
+        if not cascade:
+            return self.delete_by_id(known, AGENTS)
+        if known is None or not self._delete_with_memories(row_id(AGENTS, known)):
+            raise NotFoundError(f"there is no agent {agent_id!r}: nothing was deleted.")
+        return True
+
+    def _delete_with_memories(self, key: str) -> bool:
+        writer = self._store.writer
+        with writer.alone() as transaction:
+            rows = {row["id"]: row for row in transaction.find(AGENTS.value)}
+            agents = {name: to_document(AGENTS, row, include_embedding=False) for name, row in rows.items()}
+            agent = agents.pop(key, None)
+            if agent is None:
+                return False
+            erase_memories(writer, transaction, agent, list(agents.values()))
+            return writer.erase(transaction, AGENTS, equals(id=key)) > 0
+
+    # --- its life -----------------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        self._opening.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.config!r})"
+
+
+_type, _names = memory_type, memory_ids
+"""By other names where a documented argument has theirs."""
+
+
+def _warn_of_no_vectors(kind: MemoryType, rows: int) -> None:
+    if rows:
+        logger.warning(
+            "a text was searched in %s, none of whose %d documents has an embedding: store them with one.",
+            kind.value,
+            rows,
+        )

@@ -1,0 +1,48 @@
+"""Memories in an SQLite file, or in RAM."""
+
+import os
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sqlalchemy.engine import URL
+
+from memorizz.memory_provider.config import ProviderConfig
+from memorizz.memory_provider.provider import RecordProvider
+from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
+from memu.backends.base import RecordStore
+from memu.backends.sql import SqlRecordStore
+from memu.backends.sqlite import SQLite
+from memu.errors import InputTypeError
+
+IN_RAM = ":memory:"
+
+
+@dataclass
+class SQLiteConfig(ProviderConfig):
+    """Which file; ":memory:" for none. The other options are those of `ProviderConfig`, by keyword."""
+
+    path: str | os.PathLike[str] = "memorizz.db"
+
+    def open(self) -> RecordStore:
+        """Open the file, and make it where it is missing."""
+        path = os.fspath(self.path)
+        if not isinstance(path, str) or not path:
+            raise InputTypeError(f"the path is {self.path!r}: expected the name of a file, or {IN_RAM!r}.")
+        return made(SqlRecordStore(SQLite(URL.create("sqlite", database=path)), SCHEMA, MIGRATIONS))
+
+
+def made(records: RecordStore) -> RecordStore:
+    """The store itself, with its tables; closed again when they cannot be made."""
+    try:
+        if not records.is_current():
+            records.create()
+    except BaseException:
+        records.close()
+        raise
+    return records
+
+
+class SQLiteProvider(RecordProvider):
+    """A memory provider on SQLite."""
+
+    config_type: ClassVar[type[ProviderConfig]] = SQLiteConfig

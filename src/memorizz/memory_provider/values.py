@@ -1,0 +1,125 @@
+"""Values as JSON: what JSON cannot hold either keeps its type by a tag, or is refused by name."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from enum import Enum
+from typing import Any
+
+import numpy as np
+
+from memu.errors import InputError, InputTypeError
+
+TAG = "$memorizz"
+"""The key of an object that stands for another value: `{"$memorizz": "datetime", "value": …}`."""
+
+DEEPEST = 100
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def without_callables(value: Any) -> Any:
+    """The same without functions, in it and below; containers are new ones."""
+    return _pruned(value, 0)
+
+
+def _pruned(value: Any, depth: int) -> Any:
+    if depth > DEEPEST:
+        return value  # refused by `encoded`, which says where
+    if isinstance(value, Mapping):
+        return {key: _pruned(one, depth + 1) for key, one in value.items() if not is_function(one)}
+    if isinstance(value, list | tuple):
+        return [_pruned(one, depth + 1) for one in value if not is_function(one)]
+    return value
+
+
+def is_function(value: Any) -> bool:
+    """Whether a value is code, which no store keeps."""
+    return callable(value) and not isinstance(value, Enum)
+
+
+def encoded(value: Any, where: str, depth: int = 0) -> Any:
+    """A value as plain JSON.
+
+    Times keep their type, tuples become lists, members of an Enum their values.
+
+    Raises:
+        InputError: a number that is not finite, a NUL or half a character, a key that is no string, something nested
+            deeper than 100 levels; `where` names it.
+        InputTypeError: something of a type that JSON does not have.
+    """
+    if depth > DEEPEST:
+        raise InputError(f"{where.partition('[')[0].partition('.')[0]} is nested deeper than {DEEPEST} levels.")
+    if value is None or type(value) in (bool, int):
+        return value
+    for types, encode in _ENCODERS:
+        if isinstance(value, types):
+            return encode(value, where, depth)
+    raise InputTypeError(
+        f"{where} is a {type(value).__name__}: expected None, a bool, number, string, time, list or dict."
+    )
+
+
+def decoded(value: Any) -> Any:
+    """What `encoded` was given."""
+    if isinstance(value, list):
+        return [decoded(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    if TAG in value:
+        return _DECODERS[value[TAG]](value["value"])
+    return {key: decoded(one) for key, one in value.items()}
+
+
+def plain_text(value: str, where: str) -> str:
+    """The string itself, as one that every store can keep.
+
+    Raises:
+        InputError: it holds a NUL or half of a character.
+    """
+    if found := UNSTORABLE.search(value):
+        what = "a NUL byte" if found.group() == "\x00" else "a lone surrogate"
+        raise InputError(f"{where} holds {what} at character {found.start()}: expected plain text.")
+    return str(value)
+
+
+def _tagged(tag: str, value: Any) -> dict[str, Any]:
+    return {TAG: tag, "value": value}
+
+
+def _float(value: float, where: str, _depth: int) -> float:
+    if not math.isfinite(value):
+        raise InputError(f"{where} is {value}: expected a finite number.")
+    return float(value)
+
+
+def _list(value: Any, where: str, depth: int) -> list[Any]:
+    return [encoded(one, f"{where}[{place}]", depth + 1) for place, one in enumerate(value)]
+
+
+def _dict(value: Mapping[Any, Any], where: str, depth: int) -> dict[str, Any]:
+    kept = {}
+    for key, one in value.items():
+        if not isinstance(key, str):
+            raise InputTypeError(f"{where} has the key {key!r}: expected strings as keys.")
+        kept[plain_text(key, f"a key of {where}")] = encoded(one, f"{where}.{key}", depth + 1)
+    return _tagged("dict", kept) if TAG in kept else kept
+
+
+_ENCODERS: tuple[tuple[Any, Callable[[Any, str, int], Any]], ...] = (
+    (Enum, lambda value, where, depth: encoded(value.value, where, depth + 1)),
+    (str, lambda value, where, _: plain_text(value, where)),
+    (bool | np.bool_, lambda value, *_: bool(value)),
+    (int | np.integer, lambda value, *_: int(value)),
+    (float | np.floating, _float),
+    (datetime, lambda value, *_: _tagged("datetime", value.isoformat())),
+    (date, lambda value, *_: _tagged("date", value.isoformat())),
+    (Mapping, _dict),
+    (list | tuple, _list),
+    (np.ndarray, lambda value, where, depth: encoded(value.tolist(), where, depth)),
+)
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "dict": lambda value: {key: decoded(one) for key, one in value.items()},
+}
