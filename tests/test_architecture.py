@@ -52,6 +52,7 @@ HEAVY_AT_THE_TOP = {"cli": {"rich", "typer"}}
 
 CHOOSE_BY_PROVIDER = {
     "settings.py",
+    "endpoints.py",
     "database/registry.py",
     "database/factory.py",
     "database/sqlite.py",

@@ -11,7 +11,6 @@ import pytest
 SETTINGS = (
     "BlobConfig",
     "DatabaseConfig",
-    "LLMConfig",
     "MemorizeConfig",
     "RetrieveConfig",
 )
@@ -19,12 +18,12 @@ SETTINGS = (
 
 LATER_SETTINGS = (
     "CategoryConfig",
-    "EmbeddingConfig",
-    "LLMProfilesConfig",
     "MetadataStoreConfig",
     "UserConfig",
     "VectorIndexConfig",
 )
+
+ENDPOINT_SETTINGS = ("EmbeddingConfig", "LLMConfig", "LLMProfilesConfig")
 
 SAME: dict[str, tuple[str, ...]] = {
     "memu.app.service.MemoryService": (
@@ -35,6 +34,10 @@ SAME: dict[str, tuple[str, ...]] = {
     ),
     **{f"memu.settings.{name}": (f"memu.app.settings.{name}", f"memu.app.{name}", f"memu.{name}") for name in SETTINGS},
     **{f"memu.settings.{name}": (f"memu.app.settings.{name}", f"memu.{name}") for name in LATER_SETTINGS},
+    **{
+        f"memu.endpoints.{name}": tuple(f"memu{module}.{name}" for module in (".settings", ".app.settings", ".app", ""))
+        for name in ENDPOINT_SETTINGS
+    },
     "memu.models.DefaultUserModel": ("memu.app.DefaultUserModel",),
     "memu.models.Resource": ("memu.database.models.Resource",),
     "memu.models.MemoryItem": ("memu.database.models.MemoryItem",),

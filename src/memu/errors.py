@@ -27,6 +27,14 @@ MemuError
 │   └── VerificationError                 a transferred copy is not what was sent
 ├── ConflictError (RuntimeError)          others changed the same memory again and again
 ├── ModelError (RuntimeError)             weights that are wrong, or a model runtime that fails
+│   ├── ModelUnavailable (ConnectionError)  an endpoint that is down, overloaded or cannot be reached
+│   ├── ModelTimeout (TimeoutError)       an endpoint that did not answer in time
+│   ├── ModelKeyMissing (PermissionError) an endpoint that needs a key, and none is configured
+│   ├── ModelForbidden (PermissionError)  an endpoint that refused the key
+│   ├── ModelRefused (ValueError)         a request that the endpoint, or an answer that the model refused
+│   ├── ModelAnswerInvalid (ValueError)   an answer that is cut off, or not of the form that was asked for
+│   ├── BudgetExceeded                    no call or token is left of what one call of the service may use
+│   └── InterceptorError                  a hook of the user's own that raised
 ├── MissingExtra (ImportError)            an optional package is not installed
 └── ClosedError (RuntimeError)            the handle was closed
 """
@@ -147,6 +155,42 @@ class ConflictError(MemuError, RuntimeError):
 
 class ModelError(MemuError, RuntimeError):
     """Model weights are wrong, or the model runtime failed."""
+
+
+class ModelUnavailable(ModelError, ConnectionError):
+    """A language model's endpoint is down, overloaded or cannot be reached, after all attempts."""
+
+
+class ModelTimeout(ModelError, TimeoutError):
+    """A language model's endpoint did not answer within the configured time."""
+
+
+class ModelKeyMissing(ModelError, PermissionError):
+    """The endpoint needs a key, and neither the settings nor the environment hold one."""
+
+
+class ModelForbidden(ModelError, PermissionError):
+    """The endpoint refused the key, or what the key may do."""
+
+
+class ModelRefused(ModelError, ValueError):
+    """The endpoint refused the request (`status` is its HTTP status), or the model refused to answer (None)."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ModelAnswerInvalid(ModelError, ValueError):
+    """An answer is cut off, empty, or not of the form that was asked for, also after it was asked to mend it."""
+
+
+class BudgetExceeded(ModelError):
+    """No call or token is left of what one call of the service may use."""
+
+
+class InterceptorError(ModelError):
+    """A hook around model calls raised; its own error is the cause."""
 
 
 class MissingExtra(MemuError, ImportError):

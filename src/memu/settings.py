@@ -3,21 +3,32 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    RootModel,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from memu.errors import ConfigError
+from memu.endpoints import EmbeddingConfig, LLMConfig, LLMProfilesConfig
 from memu.models import MEMORY_TYPES, DefaultUserModel
+from memu.options import Settings, parse
+
+__all__ = [
+    "BlobConfig",
+    "CategoryConfig",
+    "DatabaseConfig",
+    "EmbeddingConfig",
+    "LLMConfig",
+    "LLMProfilesConfig",
+    "MemorizeConfig",
+    "MetadataStoreConfig",
+    "PoolConfig",
+    "RetrieveConfig",
+    "Settings",
+    "TierConfig",
+    "UserConfig",
+    "VectorIndexConfig",
+    "environment_weights_dir",
+    "parse",
+]
 
 PROVIDERS = {
     "sqlite": "sqlite",
@@ -39,23 +50,6 @@ StoreProvider = Annotated[
     Literal["inmemory", "sqlite", "postgres", "mysql", "mongodb"],
     BeforeValidator(lambda value: "inmemory" if value == "memory" else value),
 ]
-
-
-class Settings(BaseModel):
-    """Base of all settings: an unknown key is an error, and so is assigning one that makes no sense."""
-
-    model_config = ConfigDict(extra="forbid", validate_assignment=True, hide_input_in_errors=True)
-
-    def __init__(self, **data: Any) -> None:
-        """Take the options by keyword.
-
-        Raises:
-            ConfigError: naming every unknown option and every value that cannot be meant.
-        """
-        try:
-            super().__init__(**data)
-        except ValidationError as error:
-            raise ConfigError(describe_faults(error)) from None
 
 
 class PoolConfig(Settings):
@@ -217,49 +211,6 @@ class BlobConfig(Settings):
     allow_private_urls: bool = False
 
 
-class LLMConfig(Settings):
-    """One language model endpoint; configuring one is what makes the service use a language model.
-
-    With neither `llm_config` nor `llm_profiles`, the variables `MEMU_LLM_BASE_URL`, `MEMU_LLM_API_KEY`,
-    `MEMU_LLM_CHAT_MODEL` and `MEMU_LLM_EMBED_MODEL` configure one. A missing `api_key` is filled from `OPENAI_API_KEY`,
-    which configures nothing by itself; a key appears in no repr.
-    """
-
-    provider: str = "openai"
-    base_url: str = "https://api.openai.com/v1"
-    api_key: SecretStr | None = None
-    chat_model: str = "gpt-4o-mini"
-    embed_model: str = "text-embedding-3-small"
-    client_backend: Literal["sdk", "httpx"] = "sdk"
-    endpoint_overrides: dict[str, str] = Field(default_factory=dict)
-    timeout: float = Field(default=60.0, gt=0)
-    max_retries: int = Field(default=2, ge=0)
-
-
-class LLMProfilesConfig(RootModel[dict[str, LLMConfig]]):
-    """Language model endpoints by name; "default" is the one that is used when a step names none."""
-
-    @model_validator(mode="after")
-    def _has_default(self) -> "LLMProfilesConfig":
-        if self.root and "default" not in self.root:
-            raise ValueError(f'llm_profiles names {", ".join(self.root)} but no "default" profile: add one.')
-        return self
-
-
-class EmbeddingConfig(Settings):
-    """The embedder: "local" is all-MiniLM-L6-v2 on this machine, "none" leaves lexical search only.
-
-    `weights_dir` names a folder with `model.safetensors` and `tokenizer.json` (else `MEMU_MODEL_DIR`, the installed
-    weights package, the Hugging Face cache). `allow_download` lets missing weights be fetched from the hub. `threads`
-    is the number of processor threads of one embedding run.
-    """
-
-    provider: Literal["local", "none"] = "local"
-    weights_dir: Path | None = None
-    allow_download: bool = False
-    threads: int = Field(default=1, ge=1)
-
-
 class CategoryConfig(Settings):
     """One category that items may be filed in."""
 
@@ -337,53 +288,6 @@ class UserConfig(Settings):
     """The scope fields, as a pydantic model; `user_id` and `agent_id` are always among them."""
 
     model: type[BaseModel] = DefaultUserModel
-
-
-S = TypeVar("S", bound=BaseModel)
-
-
-def parse(model: type[S], value: S | Mapping[str, Any] | None, name: str) -> S:
-    """Make settings from a model, a mapping or None.
-
-    Raises:
-        ConfigError: the mapping holds an unknown key or a value that cannot be meant; every fault is named.
-    """
-    if value is None:
-        return model()
-    if isinstance(value, model):
-        return value
-    if isinstance(value, BaseModel) or not isinstance(value, Mapping):
-        raise ConfigError(f"{name} is a {type(value).__name__}: expected {model.__name__}, a dict, or None.")
-    try:
-        return model(dict(value)) if issubclass(model, RootModel) else model(**value)
-    except ConfigError as error:
-        raise ConfigError(f"{name}: {error}") from None
-    except ValidationError as error:
-        raise ConfigError(f"{name}: {describe_faults(error)}") from None
-
-
-def describe_faults(error: ValidationError) -> str:
-    """One line for all faults of a settings object, without the values, which may be secret."""
-    return "; ".join(_fault(fault) for fault in error.errors(include_url=False, include_input=False))
-
-
-def _fault(fault: Any) -> str:
-    place = ".".join(str(part) for part in fault["loc"])
-    message = "unknown option" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
-    return f"{place}: {message}" if place else message
-
-
-def environment_profiles() -> dict[str, LLMConfig]:
-    """The language model that the `MEMU_LLM_…` variables configure, as the default profile; empty when none is set."""
-    fields = ("base_url", "api_key", "chat_model", "embed_model")
-    named: dict[str, Any] = {field: value for field in fields if (value := os.environ.get(f"MEMU_LLM_{field.upper()}"))}
-    return {"default": LLMConfig(**named)} if named else {}
-
-
-def with_key(profile: LLMConfig) -> LLMConfig:
-    """A profile whose missing key is the one of `OPENAI_API_KEY`, if there is one."""
-    key = os.environ.get("OPENAI_API_KEY")
-    return profile.model_copy(update={"api_key": SecretStr(key)}) if key and profile.api_key is None else profile
 
 
 def environment_weights_dir() -> Path | None:

@@ -110,9 +110,10 @@ def test_no_piece_of_an_odd_dsn_is_repeated(dsn: str) -> None:
 
 
 class TestTheEnvironmentsModel:
-    @pytest.mark.parametrize("name", ["BASE_URL", "API_KEY", "CHAT_MODEL", "EMBED_MODEL"])
+    @pytest.mark.parametrize("name", ["BASE_URL", "API_KEY", "CHAT_MODEL", "EMBED_MODEL", "PROVIDER"])
     def test_a_variable_configures_a_model(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        monkeypatch.setenv(f"MEMU_LLM_{name}", "SECRETVALUE")
+        values = {"BASE_URL": "http://localhost:1/SECRETVALUE", "PROVIDER": "ollama"}
+        monkeypatch.setenv(f"MEMU_LLM_{name}", values.get(name, "SECRETVALUE"))
         with MemoryService(user_id="maya", **LEXICAL) as service:
             told = service.describe()["language_model"]
             assert told["profiles"] == ["default"]

@@ -58,13 +58,13 @@ class ServiceBase:
         self.blob_config = parse(BlobConfig, blob_config, "blob_config")
         self.memorize_config = parse(MemorizeConfig, memorize_config, "memorize_config")
         self.retrieve_config = parse(RetrieveConfig, retrieve_config, "retrieve_config")
-        self.embedding_config = parse(EmbeddingConfig, embedding_config, "embedding_config")
+        self.embedding_config = inputs.read_embedding(embedding_config, self.llm_profiles)
         if self.database_config.lexical_only:
             self.embedding_config = EmbeddingConfig(provider="none")
         if isinstance(user_config, type):
             user_config = UserConfig(model=user_config)
         self.user_config = parse(UserConfig, user_config, "user_config")
-        if self.retrieve_config.method == "llm" and not self.llm_profiles:
+        if self.retrieve_config.method == "llm" and not inputs.chat_profiles(self.llm_profiles):
             raise ConfigError('retrieve_config: method "llm" needs a language model: configure one, or use "rag".')
         budget = self.retrieve_config.index_budget_mb * 1024 * 1024
         opened = open_database(
@@ -100,7 +100,7 @@ class ServiceBase:
             blob_settings=self.blob_config,
             memorize=self.memorize_config,
             retrieve=self.retrieve_config,
-            models=self.llm_profiles,
+            models=inputs.chat_profiles(self.llm_profiles),
         )
 
     @property
@@ -127,13 +127,10 @@ class ServiceBase:
     def describe(self) -> dict[str, Any]:
         """What this service uses, and why: store, embedder, language model, scope. No secret is in it."""
         parts = self.parts
-        embedder = parts.embedder.recorded
         return {
             "scope": self.scope.as_dict() if self.scope else "many users: each call names its own",
             "database": parts.database.handle.describe(),
-            "embedder": embedder.as_dict()
-            if embedder
-            else {"name": None, "reason": "lexical-only: no weights or none wanted"},
+            "embedder": parts.embedder.describe(),
             "language_model": wiring.describe_models(parts.models),
             "resources_dir": str(self.blob_config.resources_dir) if parts.blobs else None,
             "categories": [one.name for one in self.memorize_config.memory_categories],

@@ -8,9 +8,10 @@ from typing import Any
 
 from memu.database.fields import check_pair
 from memu.database.rows import check_text
+from memu.endpoints import EMBEDDING, environment_profiles, with_key
 from memu.errors import ConfigError, InputError, InputTypeError, ScopeError
 from memu.scope import Scope
-from memu.settings import LLMConfig, LLMProfilesConfig, environment_profiles, parse, with_key
+from memu.settings import EmbeddingConfig, LLMConfig, LLMProfilesConfig, parse
 from memu.sources.load import refuse_path
 
 Options = Mapping[str, Any] | None
@@ -101,6 +102,27 @@ def read_profiles(one: LLMConfig | Options, many: LLMProfilesConfig | Options) -
     else:
         found = parse(LLMProfilesConfig, many, "llm_profiles").root
     return {name: with_key(profile) for name, profile in found.items()}
+
+
+def chat_profiles(profiles: Mapping[str, LLMConfig]) -> dict[str, LLMConfig]:
+    """The profiles of language models that can be asked; the one that embeds is none."""
+    return {name: profile for name, profile in profiles.items() if name != EMBEDDING}
+
+
+def read_embedding(given: EmbeddingConfig | Options, profiles: Mapping[str, LLMConfig]) -> EmbeddingConfig:
+    """The embedder: the one that is given, or the profile of its name; a profile for chat does not change it.
+
+    Raises:
+        ConfigError: there are both.
+    """
+    if one_of("embedding_config", given, f'the profile "{EMBEDDING}"', profiles.get(EMBEDDING)) is None:
+        return EmbeddingConfig()
+    if given is None:
+        return EmbeddingConfig.of(profiles[EMBEDDING])
+    settings = parse(EmbeddingConfig, given, "embedding_config")
+    if settings.endpoint is None:
+        return settings
+    return settings.model_copy(update={"endpoint": with_key(settings.endpoint)})
 
 
 def read_content(content: Any, resource_url: str | PathLike[str] | None) -> tuple[str | None, list[Any] | None]:

@@ -18,7 +18,7 @@ from memu.database.core import Database
 from memu.database.vectors import Recorded, fits, mismatch
 from memu.embedding.base import Embedder
 from memu.embedding.minilm import IDENTITY
-from memu.errors import ConfigError
+from memu.errors import ConfigError, EmbedderMismatch
 from memu.extract.base import Categorizer, CategoryView, Extractor, Summarizer
 from memu.settings import (
     BlobConfig,
@@ -43,7 +43,7 @@ LOADING_THREADS = 8
 """How many sources are read at once."""
 
 
-class LocalEmbedder:
+class LazyEmbedder:
     """The embedder of a service: loaded when first needed, or absent, which is said loudly once."""
 
     def __init__(self, settings: EmbeddingConfig) -> None:
@@ -63,6 +63,10 @@ class LocalEmbedder:
     def _load(self) -> Embedder | None:
         if self.settings.provider == "none":
             return None
+        if self.settings.endpoint is not None:
+            from memu.llm.embedder import EndpointEmbedder
+
+            return EndpointEmbedder(self.settings.endpoint)
         from memu.embedding import load_embedder
 
         folder = self.settings.weights_dir or environment_weights_dir()
@@ -89,6 +93,15 @@ class LocalEmbedder:
             return None
         identity = embedder.identity
         return Recorded(identity.name, identity.dimension, identity.normalized)
+
+    def describe(self) -> dict[str, Any]:
+        """What embeds, and where; an endpoint is not asked for its dimension."""
+        if (endpoint := self.settings.endpoint) is not None:
+            dimension = getattr(self.get(), "dimension", None)
+            told = {"name": endpoint.embed_model, "dimension": dimension, "normalized": True}
+            return {**told, "endpoint": endpoint.host}
+        recorded = self.recorded
+        return recorded.as_dict() if recorded else {"name": None, "reason": "lexical-only: no weights or none wanted"}
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32] | None:
         """Vectors, shape (n, dimension), unit rows; None without an embedder. `progress` is told after each block."""
@@ -118,16 +131,18 @@ class LocalEmbedder:
 
 
 @cache
-def shared_embedder(provider: str, weights_dir: str | None, download: bool, threads: int) -> LocalEmbedder:
+def shared_embedder(provider: str, weights_dir: str | None, download: bool, threads: int) -> LazyEmbedder:
     """One embedder per process and settings."""
     settings = EmbeddingConfig.model_validate(
         {"provider": provider, "weights_dir": weights_dir, "allow_download": download, "threads": threads}
     )
-    return LocalEmbedder(settings)
+    return LazyEmbedder(settings)
 
 
-def embedder_for(settings: EmbeddingConfig) -> LocalEmbedder:
-    """The process's embedder for these settings."""
+def embedder_for(settings: EmbeddingConfig) -> LazyEmbedder:
+    """The process's embedder for these settings; that of an endpoint is the service's own."""
+    if settings.endpoint is not None:
+        return LazyEmbedder(settings)
     folder = settings.weights_dir or environment_weights_dir()
     return shared_embedder(
         settings.provider, str(folder) if folder else None, settings.allow_download, settings.threads
@@ -164,7 +179,7 @@ class Parts:
     """All that the steps of a service work with."""
 
     database: Database
-    embedder: LocalEmbedder
+    embedder: LazyEmbedder
     extractor: Extractor
     categorizer: Categorizer
     summarizer: Summarizer
@@ -226,6 +241,8 @@ def check_embedder(held: Recorded | None, settings: EmbeddingConfig) -> str | No
     """
     if held is None or settings.provider == "none":
         return None
+    if settings.endpoint is not None:
+        return check_endpoint(held, settings.endpoint)
     unnamed = f"the store holds vectors of {held.dimension} dimensions from an unnamed model:"
     wanted = Recorded(IDENTITY.name, IDENTITY.dimension, IDENTITY.normalized)
     if held.known:
@@ -238,6 +255,17 @@ def check_embedder(held: Recorded | None, settings: EmbeddingConfig) -> str | No
         f"{unnamed} they cannot be compared with {wanted.name} ({wanted.dimension}); `memu reembed` makes them anew. "
         "Until then search is lexical."
     )
+
+
+def check_endpoint(held: Recorded, endpoint: LLMConfig) -> str | None:
+    """The same for an embedder whose dimension is known after its first answer; the first vector is compared again."""
+    wanted, dimension = str(endpoint.embed_model), endpoint.embed_dimension or held.dimension
+    if held.known and not fits(held, Recorded(wanted, dimension, normalized=True)):
+        raise EmbedderMismatch(
+            f"the store's vectors come from {held.name} ({held.dimension} dimensions), the service is configured for "
+            f"{wanted} at {endpoint.host}: configure {held.name}, or move the store with `Database.reembed`."
+        )
+    return None if held.known else f"the store's vectors are of an unnamed model: they are taken for {wanted}'s."
 
 
 def describe_models(models: dict[str, LLMConfig]) -> dict[str, Any]:

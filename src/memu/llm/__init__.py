@@ -1,0 +1,1 @@
+"""Language models behind one narrow seam: chat with a schema, pictures, speech to text, vectors."""

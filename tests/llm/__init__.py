@@ -1,0 +1,1 @@
+"""Tests of the layer that talks to language models, against a real HTTP server."""
