@@ -16,7 +16,7 @@ from memorizz.memory_provider.search import Search
 from memorizz.memory_provider.writing import Writer
 from memu.backends.base import RecordStore
 from memu.embedding import Embedder, load_embedder
-from memu.errors import ClosedError, ConfigError
+from memu.errors import ClosedError, ConfigError, StorageUnavailable
 
 TextEmbedder = Embedder | Callable[[str], Sequence[float]]
 """What makes a vector of a text: an embedder, or a function."""
@@ -47,6 +47,23 @@ class ProviderConfig(ABC):
         Raises:
             StorageUnavailable: it cannot be reached.
         """
+
+
+def made(records: RecordStore, server: str = "the database") -> RecordStore:
+    """The store itself, with its tables; closed again when they cannot be made.
+
+    Raises:
+        StorageUnavailable: the server, named by `server`, cannot be reached.
+    """
+    try:
+        if not records.is_current():
+            records.create()
+    except BaseException as error:
+        records.close()
+        if isinstance(error, StorageUnavailable):
+            raise StorageUnavailable(f"Failed to connect to {server}: {error}") from error.__cause__
+        raise
+    return records
 
 
 class Opened:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sqlalchemy.engine import URL
 
-from memorizz.memory_provider.config import ProviderConfig
+from memorizz.memory_provider.config import ProviderConfig, made
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
 from memu.backends.base import RecordStore
@@ -29,17 +29,6 @@ class SQLiteConfig(ProviderConfig):
         if not isinstance(path, str) or not path:
             raise InputTypeError(f"the path is {self.path!r}: expected the name of a file, or {IN_RAM!r}.")
         return made(SqlRecordStore(SQLite(URL.create("sqlite", database=path)), SCHEMA, MIGRATIONS))
-
-
-def made(records: RecordStore) -> RecordStore:
-    """The store itself, with its tables; closed again when they cannot be made."""
-    try:
-        if not records.is_current():
-            records.create()
-    except BaseException:
-        records.close()
-        raise
-    return records
 
 
 class SQLiteProvider(RecordProvider):

@@ -131,8 +131,10 @@ class LongText(TypeDecorator[str]):
 def column_type(kind: Kind) -> TypeEngine[Any]:
     """The SQL type of a kind; SQLite has no lengths, its text columns are TEXT as its documents say."""
     if kind in LENGTHS:
-        own = Uuid(as_uuid=False) if kind is Kind.UUID else String(LENGTHS[kind], collation="C")
-        return String(LENGTHS[kind]).with_variant(Text(), "sqlite").with_variant(own, "postgresql")
+        text = String(LENGTHS[kind])
+        if kind is Kind.UUID:
+            return Uuid(as_uuid=False).with_variant(Text(), "sqlite").with_variant(text, "mysql", "mariadb")
+        return text.with_variant(Text(), "sqlite").with_variant(String(LENGTHS[kind], collation="C"), "postgresql")
     others: dict[Kind, TypeEngine[Any]] = {
         Kind.TEXT: LongText().with_variant(Text(collation="C"), "postgresql"),
         Kind.JSON: Json(),

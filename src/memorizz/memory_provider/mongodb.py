@@ -1,0 +1,64 @@
+"""Memories in MongoDB; their vectors are compared in this process."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+from memorizz.memory_provider.config import ProviderConfig, made
+from memorizz.memory_provider.provider import RecordProvider
+from memorizz.memory_provider.schema import SCHEMA
+from memu.backends.base import RecordStore
+from memu.backends.mongo import MongoDatabase
+from memu.backends.mongo_shape import Step
+from memu.errors import ConfigError
+from memu.settings import PoolConfig
+
+STEPS = (Step(1, "the first form", lambda _database: None),)
+
+
+@dataclass
+class MongoDBConfig(ProviderConfig):
+    """Which server, and which database on it.
+
+    Args:
+        uri: `mongodb://user:password@host:27017`, and options; shown nowhere, since it may hold a password.
+        db_name: the database.
+        pool_size: how many connections are made at most, by keyword.
+        connect_timeout: seconds to wait for the server, by keyword.
+
+    The other options are those of `ProviderConfig`, by keyword.
+    """
+
+    uri: str = field(default="mongodb://localhost:27017", repr=False)
+    db_name: str = "memorizz"
+    pool_size: int = field(default=15, kw_only=True)
+    connect_timeout: float = field(default=10.0, kw_only=True)
+
+    def open(self) -> RecordStore:
+        """Connect, and make the collections where they are missing.
+
+        Raises:
+            ConfigError: the uri is none, or an option makes no sense.
+            MissingExtra: the driver is not installed.
+            StorageUnavailable: the server cannot be reached or refuses the user (a ConnectionError).
+        """
+        pool = PoolConfig(pool_size=self.pool_size, max_overflow=0, connect_timeout=self.connect_timeout)
+        return made(MongoDatabase(self._address(), pool).open(SCHEMA, STEPS), "MongoDB")
+
+    def _address(self) -> str:
+        """The uri with the database in it; who connects is still known where the uri says, or in `admin`."""
+        try:
+            parts = urlsplit(self.uri)
+        except ValueError:
+            raise ConfigError("the uri cannot be read: expected mongodb://user:password@host:27017.") from None
+        options = parse_qs(parts.query, keep_blank_values=True)
+        if "@" in parts.netloc and "authSource" not in options:
+            options["authSource"] = [parts.path.removeprefix("/") or "admin"]
+        named = parts._replace(path=f"/{quote(self.db_name, safe='')}", query=urlencode(options, doseq=True))
+        return named.geturl()
+
+
+class MongoDBProvider(RecordProvider):
+    """A memory provider on MongoDB."""
+
+    config_type: ClassVar[type[ProviderConfig]] = MongoDBConfig

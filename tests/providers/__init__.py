@@ -1,0 +1,1 @@
+"""Tests of the second package, on every database that it has a provider for."""

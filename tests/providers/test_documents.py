@@ -1,0 +1,428 @@
+"""Documents: how they are kept, by which ids, and how they come back."""
+
+import uuid
+from datetime import UTC, date, datetime, timedelta, timezone
+from enum import Enum
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from memorizz.enums import MemoryType, RoleType
+from memorizz.memory_provider.documents import Given, changed, to_document
+from memorizz.memory_provider.provider import RecordProvider
+from memu.errors import FilterError, InputError, InputTypeError
+
+from .places import TYPES, embed
+
+LONG, TALK = MemoryType.LONG_TERM_MEMORY, MemoryType.CONVERSATION_MEMORY
+OWN = ("_id", "id", "created_at", "updated_at", "timestamp", "embedding")
+
+
+def bare(document: dict[str, Any] | None) -> dict[str, Any]:
+    """A document without what every document gets."""
+    assert document is not None
+    return {key: value for key, value in document.items() if key not in OWN}
+
+
+class ObjectId:
+    """MongoDB's kind of id, as far as anybody can see."""
+
+    def __str__(self) -> str:
+        return "65f1c0ffee65f1c0ffee65f1"
+
+
+# --- ids (rows 5 to 8) ------------------------------------------------------------------------------------------------
+
+
+def test_row_05_ids_come_back_as_they_were_given(provider: RecordProvider) -> None:
+    own = str(uuid.uuid4())
+    for one in (own, "profile", "x" * 255, own.upper(), ObjectId(), uuid.UUID(own)):
+        stored = provider.store({"_id": one, "name": "N"}, LONG)
+        assert stored == str(one)
+        found = provider.retrieve_by_id(one, LONG)
+        assert found is not None
+        assert found["_id"] == found["id"] == stored
+    assert len(provider.list_all(LONG)) == 5  # the UUID and its string are one
+    made = provider.store({"name": "N"}, LONG)
+    assert str(uuid.UUID(made)) == made
+    assert provider.store({"id": "by id"}, LONG) == "by id"
+    assert provider.store({"id": "both", "_id": "both"}, LONG) == "both"
+
+
+@pytest.mark.parametrize("ids", [{"_id": "a", "id": "b"}, {"_id": ""}, {"id": "x" * 256}, {"_id": 5}, {"_id": "a\x00"}])
+def test_row_05_ids_that_cannot_be_kept_are_refused(provider: RecordProvider, ids: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"id"):
+        provider.store(ids, LONG)
+    assert provider.list_all(LONG) == []
+
+
+def test_row_05_one_id_in_two_types_is_two_documents(provider: RecordProvider) -> None:
+    provider.store({"_id": "same", "content": "long"}, LONG)
+    provider.store({"_id": "same", "content": "talk"}, TALK)
+    assert provider.delete_by_id("same", LONG) is True
+    assert bare(provider.retrieve_by_id("same", TALK)) == {"content": "talk"}
+
+
+@pytest.mark.parametrize(
+    "bad", ["no such", "", None, 5, 1.5, b"x", "x" * 300, "\x00", "\ud800", object(), str(uuid.UUID(int=5))]
+)
+def test_row_06_bad_and_missing_ids(provider: RecordProvider, bad: Any) -> None:
+    assert provider.retrieve_by_id(bad, LONG) is None
+    assert provider.delete_by_id(bad, LONG) is False
+    assert provider.update_by_id(bad, {"a": 1}, LONG) is False
+    assert provider.retrieve_by_name(bad, LONG) is None
+    assert provider.delete_by_name(bad, LONG) is False
+    assert provider.retrieve_memagent(bad) is None
+    assert provider.delete_memagent(bad) is False
+
+
+def test_row_07_store_replaces_whole_and_keeps_when_it_was_made(provider: RecordProvider) -> None:
+    provider.store({"_id": "a", "name": "first", "x": 1, "embedding": embed("a")}, LONG)
+    before = provider.retrieve_by_id("a", LONG)
+    provider.store({"_id": "b"}, LONG)
+    assert provider.store({"_id": "a", "y": 2}, LONG) == "a"
+    after = provider.retrieve_by_id("a", LONG)
+    assert before is not None
+    assert after is not None
+    assert bare(after) == {"y": 2}
+    assert after["embedding"] is None
+    assert after["created_at"] == before["created_at"]
+    assert after["updated_at"] > before["updated_at"]
+    assert [one["_id"] for one in provider.list_all(LONG)] == ["b", "a"]
+    provider.store({"_id": "c", "created_at": "2020-01-01"}, LONG)
+    provider.store({"_id": "c"}, LONG)
+    assert provider.list_all(LONG)[2]["created_at"] == "2020-01-01"
+
+
+def test_row_08_two_documents_may_share_a_name(provider: RecordProvider) -> None:
+    for kind in TYPES:
+        first, second = provider.store({"name": "same", "n": 1}, kind), provider.store({"name": "same", "n": 2}, kind)
+        assert first != second
+        assert [one["n"] for one in provider.list_all(kind)] == [2, 1]
+
+
+# --- what is in them (rows 9, 10, 18) ---------------------------------------------------------------------------------
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+def test_row_09_unknown_keys_come_back_flat_in_every_type(provider: RecordProvider) -> None:
+    document = {
+        "name": "N", "memory_id": "m", "namespace": "ns", "type": "function", "function": {"name": "f", "queries": [1]},
+        "outcome": "success", "recall_recency": 0.5, "conversation_id": "c", "thread_id": None,
+        "content": {"deep": [[]]}, "naïve 🦊": "ß",
+        "metadata": {"a": {"b": [1, 2.0, "x", None, True]}}, "persona_id": "p", "tool_id": "t", "workflow_id": "w",
+        "position": "mine", "seq": 3, "document": {"seq": 4}, "given_id": "mine", "": "empty", "a.b": 1,
+        "$set": {"x": 1},
+        "role": "user", "score": 9, "agent_id": "agent", "big": 2**80, "user_id": None, "status": ["a"],
+    }  # fmt: skip
+    for kind in TYPES:
+        found = provider.retrieve_by_id(provider.store(document, kind), kind)
+        assert bare(found) == document
+
+
+@pytest.mark.parametrize("metadata", [{}, {"$memorizz": "datetime"}, None, "text", [1], {"x": {}}])
+def test_row_09_metadata_is_what_it_was(provider: RecordProvider, metadata: Any) -> None:
+    assert bare(provider.retrieve_by_id(provider.store({"metadata": metadata}, LONG), LONG)) == {"metadata": metadata}
+
+
+def test_row_09_times_keep_their_type_anywhere(provider: RecordProvider) -> None:
+    zone = timezone(timedelta(hours=-3, minutes=-30))
+    document = {
+        "at": datetime(2024, 2, 29, 1, 2, 3, 4), "day": date(2024, 2, 29),
+        "metadata": {"list": [{"at": datetime(1999, 1, 1, tzinfo=zone)}], "day": date(1, 1, 1)},
+        "memory_unit": {"$memorizz": "datetime", "value": "no time"},
+    }  # fmt: skip
+    found = bare(provider.retrieve_by_id(provider.store(document, LONG), LONG))
+    assert found == document
+    assert found["metadata"]["list"][0]["at"].utcoffset() == zone.utcoffset(None)
+    assert type(found["day"]) is date
+
+
+def test_row_09_what_json_lacks_is_kept_as_the_nearest(provider: RecordProvider) -> None:
+    given = {"t": (1, (2,)), "e": Colour.RED, "role": RoleType.RESEARCHER, "n": np.int64(3), "f": np.float32(0.5)}
+    found = bare(provider.retrieve_by_id(provider.store({**given, "a": np.ones(2), "b": np.True_}, LONG), LONG))
+    assert found == {"t": [1, [2]], "e": "red", "role": "Researcher", "n": 3, "f": 0.5, "a": [1.0, 1.0], "b": True}
+
+
+@pytest.mark.parametrize(
+    ("bad", "kind", "named"),
+    [
+        ({"a": float("nan")}, InputError, "a is nan"),
+        ({"a": [{"b": float("inf")}]}, InputError, r"a\[0\]\.b is inf"),
+        ({"a": "x\x00y"}, InputError, "a holds a NUL byte at character 1"),
+        ({"name": "\x00"}, InputError, "name holds a NUL"),
+        ({"metadata": {"k": ["\ud800"]}}, InputError, "lone surrogate"),
+        ({"metadata": {"k\x00": 1}}, InputError, "NUL"),
+        ({"a\x00": 1}, InputError, "NUL"),
+        ({5: 1}, InputTypeError, "the key 5"),
+        ({"a": {5: 1}}, InputTypeError, "the key 5"),
+        ({"a": {1, 2}}, InputTypeError, "a is a set"),
+        ({"a": b"x"}, InputTypeError, "a is a bytes"),
+        ({"a": object()}, InputTypeError, "a is a object"),
+        ({"name": "x" * 256}, InputError, "name has 256 characters"),
+        ({"name": 5}, InputTypeError, "name is of type int"),
+        ({"user_id": 5}, InputTypeError, "user_id is of type int"),
+        ({"user_id": {"$ne": None}}, InputTypeError, "user_id is of type dict"),
+        ({"memory_id": ["m"]}, InputTypeError, "memory_id is of type list"),
+        ("text", InputTypeError, "the document is a str"),
+        (5, InputTypeError, "the document is a int"),
+    ],
+)
+def test_row_09_what_cannot_be_kept_is_refused_by_name(
+    provider: RecordProvider, bad: Any, kind: type[Exception], named: str
+) -> None:
+    with pytest.raises(kind, match=named):
+        provider.store(bad, LONG)
+    assert provider.list_all(LONG) == []
+
+
+def test_row_09_nesting_without_end_is_refused(provider: RecordProvider) -> None:
+    endless: dict[str, Any] = {}
+    endless["a"] = endless
+    with pytest.raises(InputError, match="deeper than 100"):
+        provider.store(endless, LONG)
+
+
+def test_row_10_the_given_document_is_not_changed_and_functions_are_left_out(provider: RecordProvider) -> None:
+    inner = {"call": len, "b": [1, print]}
+    document = {"name": "tool", "function": test_row_10_the_given_document_is_not_changed_and_functions_are_left_out,
+                "inner": inner, "embedding": embed("tool"), "metadata": {"f": max}}  # fmt: skip
+    before = {**document}
+    stored = provider.store(document, MemoryType.TOOLBOX, memory_id="m")
+    assert document == before
+    assert inner == {"call": len, "b": [1, print]}
+    found = bare(provider.retrieve_by_id(stored, MemoryType.TOOLBOX))
+    assert found == {"name": "tool", "inner": {"b": [1]}, "metadata": {}, "memory_id": "m"}
+
+
+class Unit(BaseModel):
+    role: str = "user"
+    content: str = "hello"
+    memory_type: MemoryType = TALK
+
+
+def test_row_10_models_and_objects_are_documents(provider: RecordProvider) -> None:
+    stored = provider.store(memory_unit=Unit(), memory_id="m")
+    found = bare(provider.retrieve_by_id(stored, TALK))
+    assert found == {"role": "user", "content": "hello", "memory_type": "conversation_memory", "memory_id": "m"}
+    persona = SimpleNamespace(to_dict=lambda: {"name": "P", "role": RoleType.GENERAL})
+    assert bare(provider.retrieve_by_id(provider.store(persona, "personas"), "personas"))["role"] == "General"
+    with pytest.raises(InputError, match="no document"):
+        provider.store(None, LONG)
+
+
+def test_row_18_times_are_always_there_and_as_given(provider: RecordProvider) -> None:
+    start = datetime.now(UTC)
+    found = provider.retrieve_by_id(provider.store({"content": "x"}, TALK), TALK)
+    assert found is not None
+    for name in ("created_at", "updated_at", "timestamp"):
+        assert start - timedelta(seconds=1) <= found[name] <= datetime.now(UTC)
+        assert found[name].tzinfo is not None
+    for one in (
+        "2024-05-31T18:00:00Z",
+        "2024-05-31T18:00:00.5+02:00",
+        datetime(2024, 5, 31),
+        1717178400.25,
+        "yesterday",
+    ):
+        given = {"content": "x", "timestamp": one, "created_at": one, "updated_at": one}
+        found = provider.retrieve_by_id(provider.store(given, TALK), TALK)
+        assert found is not None
+        assert {name: found[name] for name in given} == given
+    assert "timestamp" not in (provider.list_all(LONG) or [provider.retrieve_by_id(provider.store({}, LONG), LONG)])[0]
+
+
+# --- updates (row 16) -------------------------------------------------------------------------------------------------
+
+
+def test_row_16_an_update_merges(provider: RecordProvider) -> None:
+    document = {"_id": "a", "name": "N", "content": "c", "x": {"y": 1}, "metadata": {"k": 1}, "embedding": embed("a"),
+                "timestamp": "2024-01-01", "user_id": "u", "memory_id": "m"}  # fmt: skip
+    provider.store(document, TALK)
+    before = provider.retrieve_by_id("a", TALK)
+    assert provider.update_by_id("a", {"content": 5, "x": None, "new": datetime(2024, 1, 1)}, TALK) is True
+    after = provider.retrieve_by_id("a", TALK)
+    assert before is not None
+    assert after is not None
+    assert after == {**before, "content": 5, "x": None, "new": datetime(2024, 1, 1), "updated_at": after["updated_at"]}
+    assert after["updated_at"] > before["updated_at"]
+    assert provider.update_by_id("a", {}, TALK) is True
+    assert provider.update_by_id("a", {"content": 5}, TALK) is True  # the same again
+    assert provider.update_by_id("a", {"embedding": embed("other")}, TALK) is True
+    newest = provider.retrieve_by_id("a", TALK)
+    assert newest is not None
+    assert newest["timestamp"] == "2024-01-01"
+    assert newest["embedding"] == embed("other")
+    assert provider.update_by_id("a", {"embedding": None, "updated_at": "then"}, TALK) is True
+    last = provider.retrieve_by_id("a", TALK)
+    assert last is not None
+    assert (last["embedding"], last["updated_at"]) == (None, "then")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"_id": "b"},
+        {"id": "b"},
+        {"user_id": "bob"},
+        {"user_id": None},
+        {"memory_id": "other"},
+        {"memory_id": {"$ne": None}},
+    ],
+)
+def test_row_16_an_update_moves_nothing_to_others(provider: RecordProvider, change: dict[str, Any]) -> None:
+    provider.store({"_id": "a", "user_id": "alice", "memory_id": "m"}, LONG)
+    with pytest.raises(InputError, match="cannot change"):
+        provider.update_by_id("a", {**change, "x": 1}, LONG)
+    same = {"_id": "a", "id": "a", "user_id": "alice", "memory_id": "m"}
+    assert provider.update_by_id("a", {**same, "x": 2}, LONG) is True
+    assert bare(provider.retrieve_by_id("a", LONG)) == {"user_id": "alice", "memory_id": "m", "x": 2}
+
+
+# --- lists, names, deleting (rows 13 to 15, 17) -----------------------------------------------------------------------
+
+
+def test_row_13_history_is_ascending_by_instant(provider: RecordProvider) -> None:
+    times = [
+        "2024-01-01T12:00:00+02:00",
+        "2024-01-01T11:00:00Z",
+        datetime(2024, 1, 1, 9, tzinfo=UTC),
+        "2024-01-01T10:30:00",
+    ]
+    for place, time in enumerate(times):
+        provider.store(
+            {"content": str(place), "timestamp": time, "memory_id": "m", "thread_id": "odd" if place % 2 else "even"},
+            TALK,
+        )
+    for place in range(4, 7):
+        provider.store({"content": str(place), "timestamp": "2024-01-01T12:00:00Z", "memory_id": "m"}, TALK)
+    provider.store({"content": "other", "memory_id": "m2"}, TALK)
+    read = provider.retrieve_conversation_history_ordered_by_timestamp
+    assert [one["content"] for one in read("m")] == ["2", "0", "3", "1", "4", "5", "6"]
+    assert [one["content"] for one in read("m", limit=3)] == ["4", "5", "6"]
+    assert [one["content"] for one in read("m", limit=0)] == []
+    assert [one["content"] for one in read("m", thread_id="odd")] == ["3", "1"]
+    assert [one["timestamp"] for one in read("m", limit=7)][:3] == [times[2], times[0], times[3]]
+    assert read("M") == read("m%") == read("nobody's") == []
+    assert "embedding" not in read("m")[0]
+    assert read("m", include_embedding=True)[0]["embedding"] is None
+
+
+def test_row_14_lists_are_newest_first_with_pages(provider: RecordProvider) -> None:
+    ids = [provider.store({"n": place}, LONG) for place in range(7)]
+    assert [one["_id"] for one in provider.list_all(LONG)] == ids[::-1]
+    assert [one["n"] for one in provider.list_all(LONG, limit=3)] == [6, 5, 4]
+    assert [one["n"] for one in provider.list_all(LONG, limit=3, offset=2)] == [4, 3, 2]
+    assert [one["n"] for one in provider.list_all(LONG, offset=5)] == [1, 0]
+    assert provider.list_all(LONG, offset=9) == provider.list_all(LONG, limit=0) == []
+    provider.store({"n": "old", "created_at": "1999-01-01"}, LONG)
+    assert provider.list_all(LONG)[-1]["n"] == "old"
+    for bad in (-1, 1.5, True, "3"):
+        with pytest.raises(InputError, match="limit is"):
+            provider.list_all(LONG, limit=bad)  # type: ignore[arg-type]
+
+
+def test_row_15_names(provider: RecordProvider) -> None:
+    for n in range(3):
+        provider.store({"name": "same", "n": n}, LONG)
+    provider.store({"name": "Same", "n": "other"}, LONG)
+    found = provider.retrieve_by_name("same", LONG)
+    assert found is not None
+    assert found["n"] == 2
+    assert provider.delete_by_name("same", LONG) is True
+    assert [one["n"] for one in provider.list_all(LONG)] == ["other", 1, 0]
+    assert provider.delete_by_name("same", LONG, all=True) is True
+    assert [one["n"] for one in provider.list_all(LONG)] == ["other"]
+    assert provider.delete_by_name("same", LONG, all=True) is False
+    assert provider.delete_by_name("same", LONG) is False
+    assert provider.retrieve_by_name("%", LONG) is None
+
+
+def test_row_17_delete_all_of_nothing_is_true(provider: RecordProvider) -> None:
+    assert provider.delete_all(LONG) is True
+    provider.store({}, LONG)
+    provider.store({"_id": "kept"}, TALK)
+    assert provider.delete_all("knowledge_base") is True
+    assert provider.list_all(LONG) == []
+    assert len(provider.list_all(TALK)) == 1
+
+
+def test_arguments_that_hold_several_values_are_refused(provider: RecordProvider) -> None:
+    """The operator injection of other providers: a dict where one value is meant."""
+    provider.store({"name": "N", "memory_id": "m", "user_id": "u"}, TALK)
+    bad: Any = {"$ne": None}
+    calls = [
+        lambda: provider.retrieve_by_id(bad, TALK),
+        lambda: provider.delete_by_id(bad, TALK),
+        lambda: provider.update_by_id(bad, {}, TALK),
+        lambda: provider.retrieve_by_name(bad, TALK),
+        lambda: provider.delete_by_name(bad, TALK, all=True),
+        lambda: provider.list_all(TALK, bad),
+        lambda: provider.retrieve_conversation_history_ordered_by_timestamp(bad),
+        lambda: provider.retrieve_conversation_history_ordered_by_timestamp("m", user_id=bad),
+        lambda: provider.retrieve_conversation_history_ordered_by_timestamp("m", thread_id=bad),
+        lambda: provider.retrieve_by_query(None, TALK, memory_id=bad),
+        lambda: provider.retrieve_by_query(None, TALK, user_id=bad),
+        lambda: provider.retrieve_memory_components_by_query("x", memory_id=bad),
+        lambda: provider.store({}, TALK, memory_id=bad),
+        lambda: provider.store({"_id": bad}, TALK),
+        lambda: provider.retrieve_memagent(bad),
+        lambda: provider.delete_memagent(bad, cascade=True),
+        lambda: provider.update_memagent_memory_ids(bad, []),
+    ]
+    for call in calls:
+        with pytest.raises(FilterError, match="expected a single value"):
+            call()
+    assert len(provider.list_all(TALK)) == 1
+
+
+# --- round trips, without a database ----------------------------------------------------------------------------------
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
+TIMES = st.datetimes() | st.datetimes(timezones=st.timedeltas(-timedelta(hours=14), timedelta(hours=14)).map(timezone))
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS
+    | TIMES
+    | st.dates()
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS | st.just("$memorizz"), inner), max_leaves=8
+)
+STRICT = {"name": TEXTS | st.none(), "memory_id": TEXTS | st.none(), "user_id": TEXTS | st.none()}
+KEYS = (TEXTS | st.sampled_from(["content", "role", "metadata", "agent_id", "$memorizz"])).filter(
+    lambda key: key not in (*OWN, *STRICT)
+)
+DOCUMENTS = st.builds(
+    lambda some, named: {**some, **named},
+    st.dictionaries(KEYS, VALUES, max_size=5),
+    st.fixed_dictionaries({}, optional=STRICT),
+)
+
+
+@given(DOCUMENTS, DOCUMENTS, st.sampled_from(TYPES))
+@settings(max_examples=200)
+def test_documents_survive_rows_and_updates(document: dict[str, Any], other: dict[str, Any], kind: MemoryType) -> None:
+    row = Given.of(kind, document).row(None)
+    assert bare(to_document(kind, row, include_embedding=False)) == document
+    changes = {key: value for key, value in other.items() if key not in ("user_id", "memory_id")}
+    merged = to_document(kind, changed(kind, row, changes), include_embedding=False)
+    assert bare(merged) == {**document, **changes}
+
+
+@given(st.lists(DOCUMENTS, min_size=1, max_size=4))
+@settings(max_examples=15)
+def test_documents_survive_databases(shared: RecordProvider, documents: list[dict[str, Any]]) -> None:
+    for document in documents:
+        assert bare(shared.retrieve_by_id(shared.store(document, LONG), LONG)) == document
