@@ -1,9 +1,10 @@
-"""Databases of real servers, in the place of those that the pages of the documentation name."""
+"""Databases of real servers and a scripted endpoint, in the place of those that the documentation's pages name."""
 
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 
 import servers
+from llm.scripted import Reply, Scripted, Seen, answer, chat, scripted
+from memu.presets import PRESETS
 from memu.testing import require
 from servers import Server
 from servers.postgres import PostgresRecipe
@@ -86,6 +89,20 @@ def _beside(server: Server, known: str, program: str) -> list[str]:
         require(server.name, f"{server!r} comes without {program}")
     *before, path = server.tools[known]
     return [*before, str(Path(path).with_name(program))]
+
+
+@contextmanager
+def endpoint(patch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """A scripted endpoint in the place of all that are known by name; it answers questions for a place with Lisbon."""
+
+    def answer_of_the_page(seen: Seen) -> Reply:
+        return chat('{"city": "Lisbon"}') if seen.path.endswith("/chat/completions") else answer(seen)
+
+    with scripted() as running:
+        running.otherwise = answer_of_the_page
+        for name, preset in PRESETS.items():
+            patch.setitem(PRESETS, name, replace(preset, base_url=running.url))
+        yield running
 
 
 class _Standby(PostgresRecipe):

@@ -3,7 +3,8 @@
 The blocks of one page run in order, in a folder of its own that holds the examples; the Python ones share their names.
 A block that cannot run has `<!-- not run: reason -->` on the line before it; a test prints how many there are. A
 block with `<!-- printed -->` before it is what the block before that printed. A DSN of a server, which the pages write
-as `postgresql://memu:secret@localhost:5432/memu`, stands for a fresh database on a real one.
+as `postgresql://memu:secret@localhost:5432/memu`, stands for a fresh database on a real one, and a scripted server for
+the endpoints of language models.
 """
 
 import ast
@@ -25,7 +26,7 @@ import pytest
 import yaml
 
 import servers
-from documented_servers import Databases, standby
+from documented_servers import Databases, endpoint, standby
 from memu import MemoryService
 from memu.errors import StorageReadOnly
 from servers.process import wait_until
@@ -139,7 +140,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     for name in [name for name in os.environ if name.endswith("_API_KEY") or name == "MEMU_MODEL_DIR"]:
         monkeypatch.delenv(name)
     reader = Session(tmp_path)
-    with reader.runner:
+    with endpoint(monkeypatch), reader.runner:
         yield reader
     for value in reader.names.values():
         if not isinstance(value, type) and type(value).__module__.startswith("memu.") and hasattr(value, "close"):

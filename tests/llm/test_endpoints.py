@@ -1,5 +1,7 @@
 """The settings of endpoints: presets, profiles, keys and variables; and what cannot be meant."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,3 +166,15 @@ def test_a_key_of_the_environment_that_cannot_be_sent_is_named(monkeypatch: pyte
 def test_no_description_holds_a_key() -> None:
     with MemoryService(llm_profiles={"default": {"api_key": KEY}, "embedding": {"api_key": KEY}}) as service:
         assert KEY not in f"{service!r} {service.describe()} {service.llm_profiles} {service.embedding_config!r}"
+
+
+def test_the_page_lists_the_presets_as_they_are() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "llm.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| `(\S+)` \| `(\w+)`( \(optional\))? \| (\S.*?) \| (\S.*?) \|$", page, re.MULTILINE
+    )
+    listed = {name: (address, key, not optional, chat, embed) for name, address, key, optional, chat, embed in rows}
+    assert listed == {
+        name: (one.base_url, one.key_variable, one.needs_key, one.chat_model or "name it", one.embed_model or "name it")
+        for name, one in PRESETS.items()
+    }

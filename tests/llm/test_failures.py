@@ -267,6 +267,25 @@ def test_an_endpoint_of_ones_own_needs_no_key(server: Scripted, model: Make) -> 
     assert server.seen[0].headers["authorization"] == "Bearer none"
 
 
+def test_nothing_of_the_machine_or_of_other_endpoints_is_sent(
+    server: Scripted, model: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_ADMIN_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, "FOREIGN")
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "X-Other: FOREIGN\nAuthorization: Bearer FOREIGN")
+    made = model(embed_model="e", transcribe_model="t")
+    ask(made)
+    asyncio.run(made.transcribe(b"RIFF"))
+    embedder = EndpointEmbedder(made.config)
+    embedder.embed(["text"])
+    embedder.close()
+    assert len(server.seen) == 3
+    for seen in server.seen:
+        assert "FOREIGN" not in f"{seen.headers}"
+        assert {name for name in seen.headers if name.startswith("x-")} <= {"x-stainless-raw-response"}
+        assert seen.headers["authorization"] == f"Bearer {KEY}"
+
+
 def test_every_error_is_of_the_tree(server: Scripted, model: Make) -> None:
     for status in range(400, 600, 7):
         server.say(error(status))

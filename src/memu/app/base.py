@@ -145,6 +145,7 @@ class ServiceBase:
         """Let go of the store, which closes when nobody else uses it; idempotent."""
         parts, self._parts = self._parts, None
         if parts is not None:
+            parts.embedder.close()
             parts.database.close()
 
     async def __aenter__(self) -> Self:

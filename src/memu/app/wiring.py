@@ -79,6 +79,11 @@ class LazyEmbedder:
             )
         return found
 
+    def close(self) -> None:
+        """Close the connections to an endpoint, which are the service's own."""
+        if self.settings.endpoint is not None and (closing := getattr(self._loaded, "close", None)):
+            closing()
+
     @property
     def why_none(self) -> str:
         """Why there is no embedder, where there is none."""

@@ -1,6 +1,7 @@
 """Clients of the openai package, made as they are needed here: one try, no redirects, no key of another endpoint."""
 
 import ssl
+from collections.abc import MutableMapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,19 @@ from memu.errors import ConfigError, MissingExtra, ModelKeyMissing
 
 if TYPE_CHECKING:
     import openai
+
+NEEDED = {
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+    "user-agent",
+    "x-stainless-raw-response",  # by which the package knows that the body is wanted as it came
+}
+"""The headers that are sent beside the key."""
 
 NO_KEY = "none"
 """What the client sends to endpoints that need no key."""
@@ -22,7 +36,12 @@ def async_client(config: LLMConfig) -> "openai.AsyncOpenAI":
         MissingExtra: the openai package is not installed.
     """
     package = load()
-    transport = package.DefaultAsyncHttpxClient(**_transport(config))
+    key = _key(config)
+
+    async def reduce(request: Any) -> None:
+        reduce_headers(request.headers, key)
+
+    transport = package.DefaultAsyncHttpxClient(**_transport(config), event_hooks={"request": [reduce]})
     made: openai.AsyncOpenAI = package.AsyncOpenAI(**_options(config), http_client=transport)
     return made
 
@@ -30,9 +49,25 @@ def async_client(config: LLMConfig) -> "openai.AsyncOpenAI":
 def client(config: LLMConfig) -> "openai.OpenAI":
     """A client for many calls, which keeps its connections; errors as for `async_client`."""
     package = load()
-    transport = package.DefaultHttpxClient(**_transport(config))
+    key = _key(config)
+
+    def reduce(request: Any) -> None:
+        reduce_headers(request.headers, key)
+
+    transport = package.DefaultHttpxClient(**_transport(config), event_hooks={"request": [reduce]})
     made: openai.OpenAI = package.OpenAI(**_options(config), http_client=transport)
     return made
+
+
+def reduce_headers(headers: MutableMapping[str, str], key: str) -> None:
+    """Leave what a request needs.
+
+    The package adds more by itself: a description of the machine, and what variables such as `OPENAI_CUSTOM_HEADERS`
+    hold, which may be secrets of another endpoint.
+    """
+    for name in [name for name in headers if name.lower() not in NEEDED]:
+        del headers[name]
+    headers["authorization"] = f"Bearer {key}"
 
 
 def require_model(config: LLMConfig, option: str) -> str:
