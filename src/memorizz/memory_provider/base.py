@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
+from memu.errors import ConfigError
 
 if TYPE_CHECKING:
     from memorizz.memory_provider.agents import MemAgentModel
@@ -229,6 +230,15 @@ class MemoryProvider(ABC):
         return self.retrieve_memory_components_by_query(
             query, query_embedding, memory_id, memory_type, limit, user_id=user_id
         )
+
+    def embed_text(self, text: str) -> list[float]:
+        """The vector of a text, as queries that are texts are searched with; for documents that texts should find.
+
+        Raises:
+            ConfigError: there is no model to embed a text with.
+            InputError: the text is empty.
+        """
+        raise ConfigError(f"{type(self).__name__} embeds no texts: override embed_text, or give vectors.")
 
     def supports_entity_memory(self) -> bool:
         """Whether entities can be kept."""

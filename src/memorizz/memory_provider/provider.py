@@ -253,6 +253,12 @@ class RecordProvider(MemoryProvider):
         kind = _type(memory_type, MemoryType.CONVERSATION_MEMORY)
         return self.retrieve_by_query(asked, kind, limit, memory_id, user_id=user_id)
 
+    def embed_text(self, text: str) -> list[float]:
+        if not isinstance(text, str):
+            raise InputTypeError(f"the text is a {type(text).__name__}: expected a string.")
+        vector: list[float] = self._store.embed(text).tolist()
+        return vector
+
     # --- agents -------------------------------------------------------------------------------------------------------
 
     def store_memagent(self, memagent: Any) -> StoredId:

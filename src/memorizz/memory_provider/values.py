@@ -35,7 +35,7 @@ def _pruned(value: Any, depth: int) -> Any:
 
 def is_function(value: Any) -> bool:
     """Whether a value is code, which no store keeps."""
-    return callable(value) and not isinstance(value, Enum)
+    return callable(value) and not isinstance(value, Enum | str)
 
 
 def encoded(value: Any, where: str, depth: int = 0) -> Any:

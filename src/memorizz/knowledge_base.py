@@ -1,0 +1,75 @@
+"""Knowledge: texts in the long-term memory, kept paragraph by paragraph and found by what they say."""
+
+import re
+
+from memorizz.keeping import checked_provider, name_of, text_of
+from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.ids import new_id
+from memorizz.memory_provider.memory_type import MemoryType
+from memorizz.memory_provider.results import Document, Results
+from memu.errors import InputError
+
+KNOWLEDGE = MemoryType.KNOWLEDGE_BASE
+KNOWLEDGE_ID = "knowledge_base_id"
+ALL = 2**31 - 1
+
+
+class KnowledgeBase:
+    """Texts of a provider: each has an id, by which its paragraphs belong together.
+
+    Args:
+        memory_provider: where they are kept.
+    """
+
+    def __init__(self, memory_provider: MemoryProvider) -> None:
+        self.memory_provider = checked_provider(memory_provider)
+
+    def ingest_knowledge(self, corpus: str, namespace: str | None = None) -> str:
+        """Keep a text, one document for each paragraph, and return the id of the whole.
+
+        All is embedded before the first document is kept; if one cannot be, those before it are deleted again.
+
+        Raises:
+            InputError: the text is empty.
+            ConfigError: there is no model to embed it with.
+        """
+        parts = paragraphs(text_of(corpus, "corpus"))
+        if not parts:
+            raise InputError("the corpus is empty: expected a text.")
+        if namespace is not None:
+            name_of(namespace, "namespace")
+        whole, kept = new_id(), list[str]()
+        common: Document = {KNOWLEDGE_ID: whole, "namespace": namespace, "chunk_count": len(parts)}
+        documents = [
+            {**common, "content": part, "chunk_index": place, "embedding": self.memory_provider.embed_text(part)}
+            for place, part in enumerate(parts)
+        ]
+        try:
+            for document in documents:
+                kept.append(self.memory_provider.store(document, KNOWLEDGE))
+        except BaseException:
+            for one in kept:
+                self.memory_provider.delete_by_id(one, KNOWLEDGE)
+            raise
+        return whole
+
+    def retrieve_knowledge(self, knowledge_base_id: str) -> Results:
+        """The paragraphs of a text, in their order; none when there is no such text."""
+        asked = {KNOWLEDGE_ID: name_of(knowledge_base_id, KNOWLEDGE_ID)}
+        found = self.memory_provider.retrieve_by_query(asked, KNOWLEDGE, ALL)
+        return Results(sorted(found, key=lambda one: one["chunk_index"]))
+
+    def retrieve_knowledge_by_query(self, query: str, namespace: str | None = None, limit: int = 5) -> Results:
+        """The paragraphs that are nearest to a text, the best first, of a namespace or of all."""
+        return self.memory_provider.retrieve_by_query(text_of(query, "query"), KNOWLEDGE, limit, namespace=namespace)
+
+    def delete_knowledge(self, knowledge_base_id: str) -> bool:
+        """Delete the paragraphs of a text; whether there were any."""
+        found = self.retrieve_knowledge(knowledge_base_id)
+        deleted = [self.memory_provider.delete_by_id(one["_id"], KNOWLEDGE) for one in found]
+        return any(deleted)
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a text: what stands between empty lines."""
+    return [part.strip() for part in re.split(r"\n[^\S\n]*\n", text.replace("\r\n", "\n")) if part.strip()]

@@ -1,0 +1,96 @@
+"""What was said: one message of a conversation, as it is kept."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import Any
+
+from memorizz.keeping import checked_provider, name_of, text_of
+from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.clock import instant, now
+from memorizz.memory_provider.memory_type import MemoryType
+from memorizz.memory_provider.results import Document
+from memu.errors import InputError, InputTypeError
+
+
+@dataclass
+class ConversationMemoryUnit:
+    """One message.
+
+    Args:
+        role: who said it, such as "user" or "assistant".
+        content: what was said.
+        timestamp: when, as an ISO string or a datetime; now, when it is not given. It is an ISO string from then on.
+        memory_id: the memory that it belongs to.
+        conversation_id: the conversation; `thread_id` is its later name, and either stands for both.
+        thread_id: the same.
+        embedding: its vector; made of `content` when it is stored without one.
+        recall_recency: how recent a recall holds it to be.
+        associated_conversation_ids: further conversations that it has to do with.
+        id: its document's id, known once it is stored; storing it again replaces that document.
+
+    Raises:
+        InputError: a time that is none, or a name that cannot be kept.
+        InputTypeError: something of another type.
+    """
+
+    role: str
+    content: str
+    timestamp: str = ""
+    memory_id: str | None = None
+    conversation_id: str | None = None
+    thread_id: str | None = None
+    embedding: list[float] | None = field(default=None, repr=False)
+    recall_recency: float | None = None
+    associated_conversation_ids: list[str] = field(default_factory=list)
+    id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what was given, and give the two names of the conversation the same value."""
+        self.role = name_of(self.role.value if isinstance(self.role, Enum) else self.role, "role")
+        text_of(self.content, "content")
+        self.timestamp = _iso(self.timestamp)
+        for name in ("memory_id", "conversation_id", "thread_id", "id"):
+            if getattr(self, name) is not None:
+                name_of(getattr(self, name), name)
+        self.conversation_id = self.conversation_id or self.thread_id
+        self.thread_id = self.thread_id or self.conversation_id
+        self.associated_conversation_ids = _names(self.associated_conversation_ids)
+
+    def to_dict(self) -> Document:
+        """The message as a document; what it does not have is left out."""
+        held = {one.name: getattr(self, one.name) for one in fields(self)}
+        named = {"_id": held.pop("id"), **held}
+        return {key: value for key, value in named.items() if value is not None}
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any]) -> "ConversationMemoryUnit":
+        """The message of a document; keys that a message does not have are passed over."""
+        own = {one.name: document[one.name] for one in fields(cls) if document.get(one.name) is not None}
+        return cls(**{"role": None, "content": None, "id": document.get("_id"), **own})
+
+    def store(self, provider: MemoryProvider) -> str:
+        """Keep the message, with its vector, and return its id.
+
+        Raises:
+            ConfigError: it has no embedding, and there is no model to make one.
+            InputError: it has neither an embedding nor any text.
+        """
+        own = checked_provider(provider)
+        if self.embedding is None:
+            self.embedding = own.embed_text(self.content)
+        self.id = own.store(self.to_dict(), MemoryType.CONVERSATION_MEMORY)
+        return self.id
+
+
+def _iso(given: Any) -> str:
+    moment = now() if given is None or given == "" else instant(given)
+    if moment is None:
+        raise InputError(f"timestamp is {given!r}: expected an ISO string, such as 2025-03-01T09:30:00+00:00.")
+    return given if isinstance(given, str) and given else moment.isoformat()
+
+
+def _names(given: Any) -> list[str]:
+    if not isinstance(given, list | tuple) or not all(isinstance(one, str) for one in given):
+        raise InputTypeError("associated_conversation_ids is no list of strings.")
+    return list(given)
