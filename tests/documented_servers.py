@@ -20,11 +20,20 @@ from servers.postgres import PostgresRecipe
 from servers.server import database_of
 
 NAMED = re.compile(
-    r"(?P<scheme>postgres(?:ql)?|mysql|mariadb)(?P<driver>\+\w+)?://memu:secret@localhost:\d+/(?P<name>\w+)"
+    r"(?P<scheme>postgres(?:ql)?|mysql|mariadb|mongodb)(?P<driver>\+\w+)?://memu:secret@localhost:\d+/(?P<name>\w+)"
 )
 """A DSN as the pages write it; each name of a database stands for one that is fresh for the page."""
 
-PROGRAMS = {"postgres": ("pg_dump", "pg_restore"), "mariadb": ("mysqldump", "mysql")}
+KINDS = {
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "mysql": "mariadb",
+    "mariadb": "mariadb",
+    "mongodb": "mongodb",
+}
+"""The kind of server that a DSN of each scheme stands for."""
+
+PROGRAMS = {"postgres": ("pg_dump", "pg_restore"), "mariadb": ("mysqldump", "mysql"), "mongodb": ()}
 """The programs of a server that the pages call."""
 
 
@@ -51,7 +60,7 @@ class Databases:
             servers.get(kind).drop_database(dsn)
 
     def _real(self, named: re.Match[str]) -> str:
-        kind = "postgres" if named["scheme"].startswith("postgres") else "mariadb"
+        kind = KINDS[named["scheme"]]
         url = urlsplit(self._database(kind, named["name"]))
         return f"{named['scheme']}{named['driver'] or ''}://{url.netloc}{url.path}"
 

@@ -30,8 +30,18 @@ FIRST_BATCH = 101
 LONGEST = 16 * 1024 * 1024
 OPEN = {"hello", "ismaster", "isMaster", "saslStart", "saslContinue", "ping", "buildInfo", "endSessions"}
 """What may be asked by those who have not said who they are."""
-WRITES = {"insert", "update", "delete", "findAndModify", "create", "createIndexes", "drop", "dropDatabase"}
-FAILED, UNAUTHORIZED, AUTHENTICATION, NO_CURSOR, EXISTS, NO_COMMAND = 2, 13, 18, 43, 48, 59
+WRITES = {
+    "insert",
+    "update",
+    "delete",
+    "findAndModify",
+    "create",
+    "createIndexes",
+    "dropIndexes",
+    "drop",
+    "dropDatabase",
+}
+FAILED, UNAUTHORIZED, AUTHENTICATION, NO_CURSOR, EXISTS, NO_COMMAND, TOO_LARGE = 2, 13, 18, 43, 48, 59, 10334
 
 Document = dict[str, Any]
 
@@ -197,6 +207,9 @@ class Engine:
         rows, errors, done = self.rows(command), list[Document](), 0
         for place, document in enumerate(command["documents"]):
             try:
+                if len(bson.encode(document)) > LONGEST:
+                    errors.append({"index": place, "code": TOO_LARGE, "errmsg": "object to insert too large"})
+                    break
                 rows.insert_one(document)
                 done += 1
             except DuplicateKeyError as error:
@@ -254,6 +267,10 @@ class Engine:
         for index in command["indexes"]:
             options = {key: value for key, value in index.items() if key not in ("key", "v")}
             self.rows(command).create_index(list(index["key"].items()), **options)
+        return {}
+
+    def do_dropIndexes(self, command: Document) -> Document:
+        self.rows(command).drop_index(command["index"])
         return {}
 
     def do_listIndexes(self, command: Document) -> Document:

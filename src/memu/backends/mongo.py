@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memu import errors
-from memu.backends import mongo_sweep
+from memu.backends import mongo_lease, mongo_sweep
 from memu.backends.base import ALONE, Capability, Condition, RecordStore, Transaction, Where
 from memu.backends.dialects import BUSY_SECONDS
 from memu.backends.mongo_address import Address
 from memu.backends.mongo_errors import busy, translated
-from memu.backends.mongo_lease import GRACE, LEASE, Head
+from memu.backends.mongo_lease import Head
 from memu.backends.mongo_reads import MongoReader
 from memu.backends.mongo_shape import KEEPING, Shape, Step
 from memu.backends.mongo_writes import MongoWriter
@@ -55,16 +55,18 @@ def connect(address: Address, pool: PoolConfig) -> Any:
     options: dict[str, Any] = {name: max(1, round(value * 1000)) for name, value in seconds.items()}
     if pool.statement_timeout:
         options["timeoutMS"] = max(1, round(pool.statement_timeout * 1000))
+    most = pool.pool_size + pool.max_overflow
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # an option that it does not know is only a warning to the driver
-            return MongoClient(address.dsn, maxPoolSize=pool.pool_size + pool.max_overflow, appname="memu", **options)
-    except Exception as error:  # many kinds, and their words may hold a piece of the DSN
-        named = ", ".join(address.option_names()) or "none"
-        raise errors.ConfigError(
-            f"the driver of mongodb cannot read the dsn ({type(error).__name__}; its options: {named}): expected "
-            "mongodb://user:password@host:27017/database?options, with user and password percent-encoded."
-        ) from None
+            return MongoClient(address.dsn, maxPoolSize=most, appname="memu", **options)
+    except Exception as error:
+        kind = type(error).__name__
+    # Out of the block: the driver's words may hold a piece of the DSN, and would come along as the context.
+    raise errors.ConfigError(
+        f"the driver of mongodb cannot read the dsn ({kind}; its options: {', '.join(address.option_names())}): "
+        "expected mongodb://user:password@host:27017/database?options, with user and password percent-encoded."
+    )
 
 
 class MongoRecordStore(RecordStore):
@@ -79,8 +81,8 @@ class MongoRecordStore(RecordStore):
         steps: Sequence[Step] = (),
         pool: PoolConfig | None = None,
         *,
-        lease: float = LEASE,
-        grace: float = GRACE,
+        lease: float | None = None,
+        grace: float | None = None,
         connect: Connect = connect,
     ) -> None:
         self.address = address
@@ -88,15 +90,18 @@ class MongoRecordStore(RecordStore):
         self.schema = schema
         self.pool = pool or PoolConfig()
         self.shape = Shape(self, steps)
-        self._times = {"lease": lease, "grace": grace}
+        self._times = {
+            "lease": mongo_lease.LEASE if lease is None else lease,
+            "grace": mongo_lease.GRACE if grace is None else grace,
+        }
         self._connect = connect
         self._closed = False
         self._open()
 
     def _open(self) -> None:
+        self._client = self._connect(self.address, self.pool)
         from pymongo import ReadPreference, WriteConcern
 
-        self._client = self._connect(self.address, self.pool)
         self._process = os.getpid()
         self._alone = threading.Lock()
         safe = {"read_preference": ReadPreference.PRIMARY, "write_concern": WriteConcern("majority")}
@@ -159,7 +164,7 @@ class MongoRecordStore(RecordStore):
     def faults(self) -> list[str]:
         """A form that is not today's, and keys that are there twice."""
         with translated(self.address):
-            version, newest = self.shape.version(), self.shape.newest
+            version, newest = self.shape.version() or 0, self.shape.newest
             found = [] if version == newest else [f"the schema is version {version}, this release has {newest}"]
             return found + self.shape.doubles()
 
@@ -177,7 +182,7 @@ class MongoRecordStore(RecordStore):
             alone.release()
 
     def _turn(self) -> Iterator[Transaction]:
-        from pymongo.errors import PyMongoError
+        from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
         turn = self.head.take()
         writer = MongoWriter(self, turn)
@@ -187,7 +192,7 @@ class MongoRecordStore(RecordStore):
             turn.commit()
         except BaseException as error:
             turn.doubtful = not isinstance(error, Exception) or isinstance(error, PyMongoError)
-            if not turn.unsure:
+            if not (turn.unsure or isinstance(error, ServerSelectionTimeoutError)):
                 with suppress(PyMongoError, errors.MemuError):  # then the lease runs out
                     writer.roll_back()
             raise

@@ -65,9 +65,11 @@ def fault_of(error: Exception, address: Address) -> Fault:
 
 def _refusal(error: Exception, address: Address) -> Fault:
     """The fault of a command that the server answered with an error, by its number."""
-    from pymongo.errors import OperationFailure
+    from pymongo.errors import BulkWriteError, OperationFailure
 
     code = error.code if isinstance(error, OperationFailure) else None
+    if isinstance(error, BulkWriteError):
+        code = next((one["code"] for one in error.details.get("writeErrors", ())), code)
     place, said = address.place, words(error)
     faults: dict[tuple[int, ...], Fault] = {
         REFUSED: (

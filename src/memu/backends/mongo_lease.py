@@ -80,7 +80,7 @@ class State:
 class Head:
     """The head document of a database; `durable` is the same collection, whose writes wait for the journal."""
 
-    def __init__(self, durable: Any, address: Address, *, lease: float = LEASE, grace: float = GRACE) -> None:
+    def __init__(self, durable: Any, address: Address, *, lease: float, grace: float) -> None:
         self.durable = durable
         self.address = address
         self.lease = lease
