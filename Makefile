@@ -23,11 +23,15 @@ endef
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: .venv/.ready-run ## memorize the files in examples/, ask questions about them, show what is found
 	@$(BIN)/python examples/demo.py
+
+.PHONY: demo-memorizz
+demo-memorizz: .venv/.ready-run ## keep personas, tools and conversations in a file, or on the server that POSTGRES_* names
+	@$(BIN)/python examples/postgresql_example.py
 
 .PHONY: test
 test: export MEMU_REQUIRE_BACKENDS = $(REQUIRED)

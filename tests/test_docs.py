@@ -172,11 +172,11 @@ def test_few_blocks_are_exempt(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_commands_of_make_exist() -> None:
     """Those blocks are exempt where they would run the tests from the tests; their names are checked all the same."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = {
         (page.name, name)
         for page in PAGES
-        for name in re.findall(r"(?:`|^\$ )make ([a-z]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
+        for name in re.findall(r"(?:`|^\$ )make ([a-z-]+)\b", page.read_text(encoding="utf-8"), re.MULTILINE)
     }
     assert [(page, name) for page, name in sorted(named) if name not in targets] == []
 
