@@ -8,7 +8,7 @@ from servers import PASSWORD
 from .conftest import Memu
 
 
-@pytest.fixture(params=["postgres", "mariadb"])
+@pytest.fixture(params=["postgres", "mariadb", "mongodb"])
 def server(request: pytest.FixtureRequest) -> servers.Server:
     return servers.get(request.param)
 

@@ -32,9 +32,11 @@ PAIRS = (
     ("inmemory", "postgres"),
     ("postgres", "mysql"),
     ("mysql", "inmemory"),
+    ("sqlite", "mongodb"),
+    ("mongodb", "sqlite"),
 )
-SURVIVING = [pair for pair in PAIRS if pair[1] != "inmemory"]
-"""A store in memory is gone with the process that is killed."""
+SURVIVING = [pair for pair in PAIRS if pair[1] not in ("inmemory", "mongodb")]
+"""A store in memory is gone with the process that is killed; tests/mongodb kills those who write to MongoDB."""
 
 
 class Owner(BaseModel):

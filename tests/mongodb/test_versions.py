@@ -20,6 +20,7 @@ from memu.backends.mongo_reads import SETTLED
 from memu.errors import Deadlock, IntegrityError, SchemaError, StorageBusy
 from memu.testing.probe import COUNTERS, SHELVES, THINGS, found, put, thing
 from mongodb import stores
+from promises import on_servers as on
 from servers import Server
 from servers.server import database_of
 
@@ -144,6 +145,24 @@ def test_ten_processes_make_one_store(dsn: str, child: Callable[[str], Any]) -> 
     with closing(stores.opened(dsn)) as store:
         store.validate()
         assert [row["value"] for row in found(store, table=COUNTERS)] == [10]
+
+
+def test_a_child_process_uses_connections_of_its_own(child: Callable[[str], Any]) -> None:
+    assert child("fork") == [0, 0, 1]
+
+
+def test_forgetting_leaves_no_word_in_a_dump(server: Server, dsn: str, tmp_path: Path) -> None:
+    with on.service(dsn, tmp_path) as memory, on.service(dsn, tmp_path, "other") as other:
+        for one in (memory, other):
+            one.sync.memorize("I keep a xylograph in the attic." if one is memory else "I keep bees in the garden.")
+        item = memory.sync.list_memory_items()["items"][0]["id"]
+        memory.sync.update_memory_item(memory_id=item, memory_content="The xylograph was sold.", metadata={"xylo": 1})
+        assert b"xylograph" in server.dump(dsn)
+        memory.sync.forget()
+        dump = server.dump(dsn)
+        assert b"xylo" not in dump
+        assert b"bees in the garden" in dump
+        assert len(other.sync.list_memory_items()["items"]) == 1
 
 
 # --- writers that lose their turn -------------------------------------------------------------------------------------

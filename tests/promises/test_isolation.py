@@ -17,11 +17,11 @@ from memu.errors import InputError, MemuError, NotFoundError, ScopeError
 from memu.scope import Scope
 from memu.testing import ALICE, BOB
 from memu.testing.speech import FACTS, talk
-from promises.worlds import BACKENDS, SECRET, World, shared_world
+from promises.worlds import EVERY, SECRET, World, shared_world
 
 Call = Callable[[World], Any]
 
-WORLDS = [(kind, False) for kind in BACKENDS] + [(SQLiteBackend, True)]
+WORLDS = [(kind, False) for kind in EVERY] + [(SQLiteBackend, True)]
 
 
 @pytest.fixture(params=WORLDS, ids=lambda param: f"{param[0].name}-{'bound' if param[1] else 'many'}")
