@@ -16,6 +16,7 @@ __all__ = [
     "CategoryConfig",
     "DatabaseConfig",
     "EmbeddingConfig",
+    "ItemTierConfig",
     "LLMConfig",
     "LLMProfilesConfig",
     "MemorizeConfig",
@@ -264,12 +265,44 @@ class TierConfig(Settings):
     top_k: int | None = Field(default=None, ge=1)
 
 
+class ItemTierConfig(TierConfig):
+    """The tier of items, which can also be ranked by how often and how lately they were said.
+
+    With `ranking` "salience" an item's score is `similarity * ln(1 + n) * 0.5 ** (days / recency_decay_days)`: n is how
+    often it was said, `days` how long ago that was last. `use_category_references` of older versions is refused where
+    it is on: items are searched whatever the summaries cite.
+    """
+
+    ranking: Literal["similarity", "salience"] = "similarity"
+    recency_decay_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    use_category_references: bool = False
+
+    @model_validator(mode="after")
+    def _known_references(self) -> "ItemTierConfig":
+        if self.use_category_references:
+            raise ValueError(
+                "use_category_references is not supported: items are searched whatever the summaries cite. Leave it "
+                "out."
+            )
+        return self
+
+
 class RetrieveConfig(Settings):
     """How `retrieve` searches; `top_k` is the default of every tier that names none.
 
     `index_budget_mb` bounds the memory of the resident search indexes of one store, over all its users; of several
     services on one store the largest budget counts. `context_min_score` is the score (0..1) below which `context` takes
     a memory for unrelated: one that says the same in other words mostly has more than 0.1.
+
+    A language model is asked only by the steps that are turned on here, and each asks the profile of its own option:
+
+    - `rewrite_query`: the question is written anew against the conversation before it, where there is one.
+    - `route_intention`: the same call also decides whether memory is needed at all.
+    - `sufficiency_check`: what was found is judged; where it does not answer, one further question is searched.
+      `sufficiency_check_prompt` replaces what the model is told to do.
+    - `method` "llm": of the best `llm_candidates` of each tier the model chooses those that matter, and their order.
+
+    `max_calls` and `max_tokens` bound what the model may be asked in one retrieve.
     """
 
     method: Annotated[
@@ -277,11 +310,32 @@ class RetrieveConfig(Settings):
     ] = "rag"
     top_k: int = Field(default=5, ge=1)
     category: TierConfig = Field(default_factory=TierConfig)
-    item: TierConfig = Field(default_factory=TierConfig)
+    item: ItemTierConfig = Field(default_factory=ItemTierConfig)
     resource: TierConfig = Field(default_factory=TierConfig)
     language: str = "english"
     index_budget_mb: int = Field(default=512, ge=1)
     context_min_score: float = Field(default=0.1, ge=0.0, le=1.0)
+    rewrite_query: bool = False
+    route_intention: bool = False
+    route_intention_llm_profile: str = "default"
+    sufficiency_check: bool = False
+    sufficiency_check_prompt: str = ""
+    sufficiency_check_llm_profile: str = "default"
+    llm_ranking_llm_profile: str = "default"
+    llm_candidates: int = Field(default=30, ge=1, le=200)
+    max_calls: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1)
+
+    @property
+    def model_steps(self) -> dict[str, str]:
+        """The steps that ask a language model, in their order, and the profile that each asks."""
+        steps = (
+            ("route_intention", self.route_intention, self.route_intention_llm_profile),
+            ("rewrite_query", self.rewrite_query and not self.route_intention, self.route_intention_llm_profile),
+            ("sufficiency_check", self.sufficiency_check, self.sufficiency_check_llm_profile),
+            ('method "llm"', self.method == "llm", self.llm_ranking_llm_profile),
+        )
+        return {name: profile for name, wanted, profile in steps if wanted}
 
 
 class UserConfig(Settings):

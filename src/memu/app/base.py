@@ -14,7 +14,8 @@ from memu.backends.base import Capability
 from memu.database.core import Database
 from memu.database.fields import split_scope
 from memu.database.registry import open_database
-from memu.errors import ClosedError, ConfigError, InputError
+from memu.errors import ClosedError, InputError
+from memu.llm.models import Models
 from memu.scope import DEFAULT, Scope
 from memu.settings import (
     BlobConfig,
@@ -64,8 +65,8 @@ class ServiceBase:
         if isinstance(user_config, type):
             user_config = UserConfig(model=user_config)
         self.user_config = parse(UserConfig, user_config, "user_config")
-        if self.retrieve_config.method == "llm" and not inputs.chat_profiles(self.llm_profiles):
-            raise ConfigError('retrieve_config: method "llm" needs a language model: configure one, or use "rag".')
+        self._models = Models(self.llm_profiles)
+        inputs.check_profiles(self.retrieve_config.model_steps, self._models.names)
         budget = self.retrieve_config.index_budget_mb * 1024 * 1024
         opened = open_database(
             self.database_config,
@@ -100,7 +101,7 @@ class ServiceBase:
             blob_settings=self.blob_config,
             memorize=self.memorize_config,
             retrieve=self.retrieve_config,
-            models=inputs.chat_profiles(self.llm_profiles),
+            models=self._models,
         )
 
     @property
@@ -131,7 +132,7 @@ class ServiceBase:
             "scope": self.scope.as_dict() if self.scope else "many users: each call names its own",
             "database": parts.database.handle.describe(),
             "embedder": parts.embedder.describe(),
-            "language_model": wiring.describe_models(parts.models),
+            "language_model": wiring.describe_models(parts.models, parts.retrieve),
             "resources_dir": str(self.blob_config.resources_dir) if parts.blobs else None,
             "categories": [one.name for one in self.memorize_config.memory_categories],
         }

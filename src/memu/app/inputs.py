@@ -104,9 +104,24 @@ def read_profiles(one: LLMConfig | Options, many: LLMProfilesConfig | Options) -
     return {name: with_key(profile) for name, profile in found.items()}
 
 
-def chat_profiles(profiles: Mapping[str, LLMConfig]) -> dict[str, LLMConfig]:
-    """The profiles of language models that can be asked; the one that embeds is none."""
-    return {name: profile for name, profile in profiles.items() if name != EMBEDDING}
+def check_profiles(steps: Mapping[str, str], names: Sequence[str]) -> None:
+    """Refuse steps of retrieving that ask a model of a profile that there is not.
+
+    Args:
+        steps: the profile that each step asks.
+        names: the profiles that can be asked.
+
+    Raises:
+        ConfigError: it names the step.
+    """
+    for step, profile in steps.items():
+        if not names:
+            raise ConfigError(
+                f"retrieve_config: {step} needs a language model, and none is configured: give llm_config or "
+                "llm_profiles, or leave it out."
+            )
+        if profile not in names:
+            raise ConfigError(f"retrieve_config: {step} asks the profile {profile!r}; there are {', '.join(names)}.")
 
 
 def read_embedding(given: EmbeddingConfig | Options, profiles: Mapping[str, LLMConfig]) -> EmbeddingConfig:

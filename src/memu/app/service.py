@@ -123,8 +123,8 @@ class MemoryService(ServiceBase):
         """
         question, _ = inputs.read_queries(queries)
         scope, rest = self._where(where, user)
-        if self.retrieve_config.method == "llm":
-            self.parts.refuse_models('retrieve with method "llm"')
+        if steps := self.retrieve_config.model_steps:
+            self.parts.refuse_models(f"retrieve with {', '.join(steps)}")
         return await retrieve.retrieve(
             self.parts,
             scope,

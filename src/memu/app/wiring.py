@@ -20,6 +20,7 @@ from memu.embedding.base import Embedder
 from memu.embedding.minilm import IDENTITY
 from memu.errors import ConfigError, EmbedderMismatch
 from memu.extract.base import Categorizer, CategoryView, Extractor, Summarizer
+from memu.llm.models import Models
 from memu.settings import (
     BlobConfig,
     EmbeddingConfig,
@@ -192,7 +193,7 @@ class Parts:
     blob_settings: BlobConfig
     memorize: MemorizeConfig
     retrieve: RetrieveConfig
-    models: dict[str, LLMConfig]
+    models: Models
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a computation off the event loop."""
@@ -221,9 +222,9 @@ class Parts:
 
     def refuse_models(self, call: str) -> None:
         """Say that a configured language model cannot be used yet, instead of quietly going on without it."""
-        if self.models:
+        if self.models.names:
             raise ConfigError(
-                f"{call}: a language model is configured ({', '.join(self.models)}), and this version has no "
+                f"{call}: a language model is configured ({', '.join(self.models.names)}), and this version has no "
                 "client for one yet: leave out llm_config, llm_profiles and the MEMU_LLM_… variables to use the "
                 "offline path."
             )
@@ -273,8 +274,10 @@ def check_endpoint(held: Recorded, endpoint: LLMConfig) -> str | None:
     return None if held.known else f"the store's vectors are of an unnamed model: they are taken for {wanted}'s."
 
 
-def describe_models(models: dict[str, LLMConfig]) -> dict[str, Any]:
-    """Which language model is used, and why."""
-    if not models:
+def describe_models(models: Models, retrieve: RetrieveConfig) -> dict[str, Any]:
+    """Which language model is used, for what, and why."""
+    if not models.names:
         return {"used": False, "reason": "no llm_config, llm_profiles or MEMU_LLM_… variable configures one"}
-    return {"used": False, "reason": "configured, but this version has no client for it", "profiles": sorted(models)}
+    steps = list(retrieve.model_steps)
+    told = f"retrieve_config asks for {', '.join(steps)}" if steps else "no step of retrieve_config asks for one"
+    return {"used": bool(steps), "reason": told, "profiles": models.names, "steps": steps}
