@@ -16,7 +16,7 @@ from memorizz import ConversationMemoryUnit, MemoryType, Persona, RoleType, Tool
 from memorizz.memory_provider.postgresql import PostgreSQLConfig, PostgreSQLProvider
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.sqlite import SQLiteConfig, SQLiteProvider
-from memu.errors import MemuError
+from memu.errors import MemuError, VectorError
 
 VARIABLES = ("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD")
 
@@ -174,6 +174,8 @@ def main() -> int:
             Example(provider).run()
     except MemuError as error:
         print(f"❌ {error}")
+        if isinstance(error, VectorError):
+            print("💡 This database holds vectors of another model: name one for the examples by POSTGRES_DB")
         return 1
     print("🎉 All examples completed successfully!")
     return 0

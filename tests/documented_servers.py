@@ -24,6 +24,15 @@ NAMED = re.compile(
 )
 """A DSN as the pages write it; each name of a database stands for one that is fresh for the page."""
 
+ARGUMENTS = re.compile(
+    r'host="localhost",(?P<gap>\s+)port=5432,\s+database="(?P<name>\w+)",\s+user="postgres",\s+password="password"'
+)
+VARIABLES = re.compile(
+    r"POSTGRES_HOST=localhost POSTGRES_PORT=5432 POSTGRES_DB=(?P<name>\w+) "
+    r"POSTGRES_USER=postgres POSTGRES_PASSWORD=password"
+)
+"""The server of docker-compose.yml, as the page of memorizz names it."""
+
 KINDS = {
     "postgres": "postgres",
     "postgresql": "postgres",
@@ -49,7 +58,10 @@ class Databases:
 
     def put_in(self, text: str) -> str:
         """A page, or a block of one whose page was here before, with real addresses in it."""
-        real = NAMED.sub(self._real, text)
+        real = VARIABLES.sub(self._variables, ARGUMENTS.sub(self._arguments, NAMED.sub(self._real, text)))
+        for (kind, name), dsn in self._known.items():
+            if kind == "mongodb":
+                real = real.replace(f'db_name="{name}"', f'db_name="{database_of(dsn)}"')
         for kind in sorted({kind for kind, _ in self._known}):
             self._write_programs(kind)
         return real
@@ -63,6 +75,18 @@ class Databases:
         kind = KINDS[named["scheme"]]
         url = urlsplit(self._database(kind, named["name"]))
         return f"{named['scheme']}{named['driver'] or ''}://{url.netloc}{url.path}"
+
+    def _arguments(self, named: re.Match[str]) -> str:
+        server, database = servers.get("postgres"), database_of(self._database("postgres", named["name"]))
+        words = {"host": server.host, "port": server.port, "database": database}
+        words |= {"user": server.user, "password": server.password}
+        return f",{named['gap']}".join(f"{name}={value!r}" for name, value in words.items())
+
+    def _variables(self, named: re.Match[str]) -> str:
+        server, database = servers.get("postgres"), database_of(self._database("postgres", named["name"]))
+        words = {"HOST": server.host, "PORT": server.port, "DB": database}
+        words |= {"USER": server.user, "PASSWORD": server.password}
+        return " ".join(f"POSTGRES_{name}={shlex.quote(str(value))}" for name, value in words.items())
 
     def _database(self, kind: str, name: str) -> str:
         if (kind, name) not in self._known:

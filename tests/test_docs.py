@@ -143,7 +143,8 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session
     with endpoint(monkeypatch), reader.runner:
         yield reader
     for value in reader.names.values():
-        if not isinstance(value, type) and type(value).__module__.startswith("memu.") and hasattr(value, "close"):
+        ours = type(value).__module__.startswith(("memu.", "memorizz."))
+        if ours and not isinstance(value, type) and hasattr(value, "close"):
             value.close()
     reader.databases.drop()
 
