@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -412,7 +412,7 @@ DOCUMENTS = st.builds(
 
 
 @given(DOCUMENTS, DOCUMENTS, st.sampled_from(TYPES))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_documents_survive_rows_and_updates(document: dict[str, Any], other: dict[str, Any], kind: MemoryType) -> None:
     row = Given.of(kind, document).row(None)
     assert bare(to_document(kind, row, include_embedding=False)) == document
@@ -422,7 +422,30 @@ def test_documents_survive_rows_and_updates(document: dict[str, Any], other: dic
 
 
 @given(st.lists(DOCUMENTS, min_size=1, max_size=4))
-@settings(max_examples=15)
-def test_documents_survive_databases(shared: RecordProvider, documents: list[dict[str, Any]]) -> None:
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_documents_survive_databases(provider: RecordProvider, documents: list[dict[str, Any]]) -> None:
     for document in documents:
-        assert bare(shared.retrieve_by_id(shared.store(document, LONG), LONG)) == document
+        assert bare(provider.retrieve_by_id(provider.store(document, LONG), LONG)) == document
+
+
+# --- several at once --------------------------------------------------------------------------------------------------
+
+
+def test_many_documents_are_kept_in_one_step(provider: RecordProvider) -> None:
+    provider.store({"_id": "a", "n": "old"}, LONG)
+    before = provider.retrieve_by_id("a", LONG)
+    given = [{"_id": "a", "n": 1}, {"n": 2, "embedding": [1, 2]}, {"_id": "b", "n": 3}, {"_id": "b", "n": 4}]
+    stored = provider.store_many(iter(given), LONG, memory_id="m")
+    assert [stored[0], *stored[2:]] == ["a", "b", "b"]
+    assert [one["n"] for one in provider.list_all(LONG)] == [4, 2, 1]
+    assert {one["memory_id"] for one in provider.list_all(LONG)} == {"m"}
+    after = provider.retrieve_by_id("a", LONG)
+    assert before is not None
+    assert after is not None
+    assert after["created_at"] == before["created_at"]
+    assert provider.store_many([], LONG) == []
+    for bad in ({"embedding": [1, 2, 3]}, {"embedding": []}, {"x": float("nan")}, None):
+        with pytest.raises(InputError):
+            provider.store_many([{"n": "new"}, bad], LONG)
+    assert len(provider.list_all(LONG)) == 3
+    assert provider.retrieve_by_query([1, 2], LONG)["n"] == 2

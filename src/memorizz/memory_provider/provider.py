@@ -1,7 +1,7 @@
 """The provider: every method once, over whatever record store its config opens."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -99,17 +99,21 @@ class RecordProvider(MemoryProvider):
         memory_unit: Any = None,
     ) -> str:
         source = data if data is not None else memory_unit
-        if source is None:
-            raise InputError("no document is given: expected data, such as a dict.")
-        kind = memory_type(memory_store_type, getattr(source, "memory_type", None))
-        document = agent_document(source) if kind is AGENTS else as_mapping(source)
-        if memory_id is not None:
-            document["memory_id"] = refuse_many(memory_id, "memory_id")
-        given = Given.of(kind, document)
+        given = _given(source, memory_type(memory_store_type, getattr(source, "memory_type", None)), memory_id)
         dimension = None if given.vector is None else len(given.vector)
-        self._store.writer.write(kind, given.key, given.row, dimension=dimension, new=given.is_new)
-        logger.debug("stored %s in %s", given.key, kind.value)
+        self._store.writer.write(given.kind, given.key, given.row, dimension=dimension, new=given.is_new)
+        logger.debug("stored %s in %s", given.key, given.kind.value)
         return given.id
+
+    def store_many(
+        self, rows: Iterable[Any], memory_store_type: TypeName | None = None, *, memory_id: str | None = None
+    ) -> list[str]:
+        kind = memory_type(memory_store_type)
+        given = [_given(row, kind, memory_id) for row in rows]
+        if given:
+            self._store.writer.write_many(kind, given)
+        logger.debug("stored %d documents in %s", len(given), kind.value)
+        return [one.id for one in given]
 
     def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName) -> bool:
         kind, known = memory_type(memory_store_type), known_id(id)
@@ -317,6 +321,16 @@ class RecordProvider(MemoryProvider):
 
 _type, _names = memory_type, memory_ids
 """By other names where a documented argument has theirs."""
+
+
+def _given(source: Any, kind: MemoryType, memory_id: str | None) -> Given:
+    """A caller's document, read and checked."""
+    if source is None:
+        raise InputError("no document is given: expected data, such as a dict.")
+    document = agent_document(source) if kind is AGENTS else as_mapping(source)
+    if memory_id is not None:
+        document["memory_id"] = refuse_many(memory_id, "memory_id")
+    return Given.of(kind, document)
 
 
 def _warn_of_no_vectors(kind: MemoryType, rows: int) -> None:

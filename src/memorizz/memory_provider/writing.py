@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from memorizz.memory_provider.dimensions import Dimensions
+from memorizz.memory_provider.documents import Given
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.schema import META
-from memu.backends.base import ALONE, Capability, RecordStore, Row, Transaction, Where, equals
+from memu.backends.base import ALONE, Capability, Condition, RecordStore, Row, Transaction, Where, equals
 from memu.backends.repeat import repeated
 from memu.errors import ConflictError
 
@@ -47,6 +48,23 @@ class Writer:
                     row = make(held)
                     return row is not None and self._put(transaction, kind, row, replaces=held is not None)
         raise ConflictError("the dimension of the first vector could not be recorded: repeat the call.")
+
+    @repeated
+    def write_many(self, kind: MemoryType, documents: Sequence[Given]) -> None:
+        """Put the rows of documents in one transaction, alone; of those with one id the last one counts.
+
+        Raises:
+            VectorError: the table's vectors, or those given, are of different dimensions; nothing is written.
+        """
+        by_key = {document.key: document for document in documents}
+        with self.records.transaction() as transaction:
+            for dimension in {len(one.vector) for one in by_key.values() if one.vector is not None}:
+                self.dimensions.allows(transaction, kind, dimension, alone=True)
+            named = [Condition("id", "in", tuple(one.key for one in by_key.values() if not one.is_new))]
+            held = {row["id"]: row for row in transaction.find(kind.value, named)}
+            seq = self._count(transaction, writes_of(kind))
+            rows = [{**one.row(held.get(key)), "seq": seq} for key, one in by_key.items()]
+            transaction.put(kind.value, rows, "replace" if held else "error")
 
     def _put(self, transaction: Transaction, kind: MemoryType, row: Row, *, replaces: bool) -> bool:
         row["seq"] = self._count(transaction, writes_of(kind))

@@ -1,0 +1,145 @@
+"""Agents: kept by their own id, read as objects, and deleted with what is theirs alone."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from memorizz.enums import MemoryType, RoleType
+from memorizz.memory_provider.agents import MemAgentModel
+from memorizz.memory_provider.provider import RecordProvider
+from memu.errors import InputError, InputTypeError, NotFoundError
+
+from .places import TYPES
+
+AGENTS = MemoryType.MEMAGENT
+
+
+class Agent(BaseModel):
+    """As the project itself describes one."""
+
+    model: Any = None
+    tools: list[dict[str, Any]] | None = None
+    persona: Any = None
+    instruction: str = "Help."
+    memory_mode: str = "conversational"
+    max_steps: int = 5
+    memory_ids: list[str] = []
+    agent_id: str | None = None
+    tool_access: str = "private"
+    user_id: str | None = None
+
+
+def test_row_19_agents_come_back(provider: RecordProvider) -> None:
+    agent = Agent(agent_id="a-1", memory_ids=["m1"], tools=[{"name": "t", "call": len}], model={"name": "x"})
+    stored = provider.store_memagent(agent)
+    assert stored == stored["_id"] == stored["id"] == "a-1"
+    assert stored[0] == "a"
+    assert isinstance(stored, str)
+    found = provider.retrieve_memagent(stored)
+    assert isinstance(found, MemAgentModel)
+    assert found.agent_id == found["agent_id"] == found["_id"] == "a-1"
+    assert (found.memory_ids, found.instruction, found.max_steps, found.model) == (["m1"], "Help.", 5, {"name": "x"})
+    assert found.tools == [{"name": "t"}]
+    assert hasattr(found, "created_at")
+    with pytest.raises(AttributeError, match="no 'nothing'"):
+        _ = found.nothing
+    found.instruction = "Do."
+    assert found["instruction"] == "Do."
+    assert provider.store_memagent(found)["_id"] == "a-1"
+    assert [one.instruction for one in provider.list_memagents()] == ["Do."]
+    assert provider.retrieve_memagent("a-2") is None
+
+
+def test_row_19_storing_again_makes_no_second_agent(provider: RecordProvider) -> None:
+    made = provider.store_memagent({"instruction": "one"})
+    assert provider.retrieve_memagent(made).agent_id == made
+    for instruction in ("two", "three"):
+        assert provider.store_memagent({"agent_id": str(made), "instruction": instruction}) == made
+    provider.store({"agent_id": str(made), "instruction": "four"}, AGENTS)
+    assert [one.instruction for one in provider.list_memagents()] == ["four"]
+    other = provider.store_memagent({"_id": "given", "instruction": "x"})
+    assert provider.retrieve_memagent("given").agent_id == other == "given"
+    assert [one.agent_id for one in provider.list_memagents()] == ["given", made]
+
+
+def test_row_19_any_form_of_agent(provider: RecordProvider) -> None:
+    persona = SimpleNamespace(to_dict=lambda: {"name": "P", "role": RoleType.GENERAL})
+    plain = SimpleNamespace(agent_id="plain", persona=persona, run=len, _private=object())
+    provider.store_memagent(plain)
+    found = provider.retrieve_memagent("plain")
+    assert found.persona == {"name": "P", "role": "General"}
+    assert "run" not in found
+    assert (found.max_steps, found.memory_mode, found.tool_access, found.memory_ids) == (20, "general", "private", [])
+    with pytest.raises(InputTypeError, match="the document is a str"):
+        provider.store_memagent("agent")
+    with pytest.raises(InputError, match="agent_id is ''"):
+        provider.store_memagent({"agent_id": ""})
+
+
+def test_row_19_updates(provider: RecordProvider) -> None:
+    provider.store_memagent(Agent(agent_id="a", instruction="one", memory_ids=["m"]))
+    assert provider.update_memagent({"agent_id": "a", "instruction": "two"}) is True
+    found = provider.retrieve_memagent("a")
+    assert (found.instruction, found.memory_ids) == ("two", ["m"])
+    found.max_steps = 7
+    assert provider.update_memagent(found) is True
+    assert provider.retrieve_memagent("a").max_steps == 7
+    assert provider.update_memagent(Agent(agent_id="nobody")) is False
+    with pytest.raises(InputError, match="cannot change agent_id"):
+        provider.update_by_id("a", {"agent_id": "b"}, AGENTS)
+
+
+def test_row_21_memory_ids(provider: RecordProvider) -> None:
+    provider.store_memagent(Agent(agent_id="a", memory_ids=["m"]))
+    assert provider.update_memagent_memory_ids("a", ["x", "y"]) is True
+    assert provider.retrieve_memagent("a").memory_ids == ["x", "y"]
+    assert provider.delete_memagent_memory_ids("a") is True
+    assert provider.retrieve_memagent("a").memory_ids == provider.retrieve_by_id("a", AGENTS)["memory_ids"] == []
+    assert provider.update_memagent_memory_ids("nobody", ["x"]) is False
+    assert provider.delete_memagent_memory_ids("nobody") is False
+    for bad in ("m", [1], {"m": 1}, None):
+        with pytest.raises(InputTypeError, match="memory_ids"):
+            provider.update_memagent_memory_ids("a", bad)
+
+
+def test_row_20_cascade_deletes_what_is_the_agents_alone(provider: RecordProvider) -> None:
+    provider.store_memagent(Agent(agent_id="a", memory_ids=["own", "shared"]))
+    provider.store_memagent(Agent(agent_id="b", memory_ids=["shared", "b's"]))
+    others = [kind for kind in TYPES if kind is not AGENTS]
+    for kind in others:
+        for memory in ("own", "shared", "b's", None):
+            provider.store({"_id": str(memory), "memory_id": memory, "embedding": [1, 2]}, kind)
+    assert provider.delete_memagent("a", cascade=True) is True
+    for kind in others:
+        assert {one["_id"] for one in provider.list_all(kind)} == {"shared", "b's", "None"}
+        assert len(provider.retrieve_by_query([1, 2], kind, limit=9)) == 3
+    assert [one.agent_id for one in provider.list_memagents()] == ["b"]
+    assert provider.delete_memagent("b") is True
+    assert len(provider.list_all(others[0])) == 3
+    assert provider.delete_memagent("b") is False
+    for missing in ("b", "", None, "x" * 300):
+        with pytest.raises(NotFoundError, match="there is no agent"):
+            provider.delete_memagent(missing, cascade=True)
+    with pytest.raises(ValueError, match="there is no agent"):
+        provider.delete_memagent("b", cascade=True)
+
+
+def test_row_20_cascade_is_all_or_nothing(provider: RecordProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider.store_memagent(Agent(agent_id="a", memory_ids=["own"]))
+    provider.store({"_id": "kept", "memory_id": "own"}, MemoryType.PERSONAS)
+    writer = provider._store.writer
+    real = writer.erase
+
+    def failing(transaction: Any, kind: MemoryType, where: Any) -> int:
+        if kind is AGENTS:
+            raise OSError("gone")
+        return real(transaction, kind, where)
+
+    monkeypatch.setattr(writer, "erase", failing)
+    with pytest.raises(OSError, match="gone"):
+        provider.delete_memagent("a", cascade=True)
+    monkeypatch.undo()
+    assert provider.retrieve_by_id("kept", MemoryType.PERSONAS) is not None
+    assert provider.retrieve_memagent("a") is not None
