@@ -25,9 +25,7 @@ class KnowledgeBase:
         self.memory_provider = checked_provider(memory_provider)
 
     def ingest_knowledge(self, corpus: str, namespace: str | None = None) -> str:
-        """Keep a text, one document for each paragraph, and return the id of the whole.
-
-        All is embedded before the first document is kept; if one cannot be, those before it are deleted again.
+        """Keep a text, one document for each paragraph, all or none of them, and return the id of the whole.
 
         Raises:
             InputError: the text is empty.
@@ -38,26 +36,20 @@ class KnowledgeBase:
             raise InputError("the corpus is empty: expected a text.")
         if namespace is not None:
             name_of(namespace, "namespace")
-        whole, kept = new_id(), list[str]()
+        whole = new_id()
         common: Document = {KNOWLEDGE_ID: whole, "namespace": namespace, "chunk_count": len(parts)}
         documents = [
             {**common, "content": part, "chunk_index": place, "embedding": self.memory_provider.embed_text(part)}
             for place, part in enumerate(parts)
         ]
-        try:
-            for document in documents:
-                kept.append(self.memory_provider.store(document, KNOWLEDGE))
-        except BaseException:
-            for one in kept:
-                self.memory_provider.delete_by_id(one, KNOWLEDGE)
-            raise
+        self.memory_provider.store_many(documents, KNOWLEDGE)
         return whole
 
     def retrieve_knowledge(self, knowledge_base_id: str) -> Results:
         """The paragraphs of a text, in their order; none when there is no such text."""
         asked = {KNOWLEDGE_ID: name_of(knowledge_base_id, KNOWLEDGE_ID)}
         found = self.memory_provider.retrieve_by_query(asked, KNOWLEDGE, ALL)
-        return Results(sorted(found, key=lambda one: one["chunk_index"]))
+        return Results(sorted(found, key=lambda one: one.get("chunk_index", 0)))
 
     def retrieve_knowledge_by_query(self, query: str, namespace: str | None = None, limit: int = 5) -> Results:
         """The paragraphs that are nearest to a text, the best first, of a namespace or of all."""

@@ -383,21 +383,13 @@ def test_knowledge_comes_back_in_order(provider: RecordProvider) -> None:
     assert len(knowledge.retrieve_knowledge(other)) == 1
 
 
-def test_knowledge_that_fails_leaves_nothing(provider: RecordProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    knowledge, stored = KnowledgeBase(provider), []
-    own = provider.store
-
-    def fail_at_the_second(*args: Any) -> str:
-        stored.append(own(*args))
-        if len(stored) == 2:
-            raise InputError("the second one")
-        return stored[-1]
-
-    monkeypatch.setattr(provider, "store", fail_at_the_second)
-    with pytest.raises(InputError, match="the second one"):
+def test_knowledge_is_kept_whole_or_not_at_all(provider: RecordProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    knowledge = KnowledgeBase(provider)
+    monkeypatch.setattr(provider, "embed_text", lambda text: [1.0] * (2 if text == "c" else 3))
+    with pytest.raises(VectorError, match="dimension"):
         knowledge.ingest_knowledge("a\n\nb\n\nc")
-    assert [one["content"] for one in provider.list_all(LONG)] == ["b"]  # which was kept and then failed
-    assert len(stored) == 2
+    assert provider.list_all(LONG) == []
+    assert len(knowledge.retrieve_knowledge(knowledge.ingest_knowledge("a\n\nb"))) == 2
 
 
 @pytest.mark.parametrize(
