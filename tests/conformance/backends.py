@@ -141,7 +141,7 @@ class MongoBackend(Backend):
 
     name = "mongodb"
     # What stands in for it looks at every document for every question.
-    machine_runs = Backend.machine_runs if os.environ.get("MEMU_HYPOTHESIS") == "search" else 10
+    machine_runs = Backend.machine_runs if os.environ.get("MEMU_HYPOTHESIS") == "search" else 6
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -10,7 +10,7 @@ from memu.backends.mongo_address import Address
 from memu.settings import PoolConfig
 from memu.testing.probe import COUNTERS, SCHEMA, SHELVES, THINGS, found, thing
 
-LEASE = 0.3
+LEASE = 0.2
 """Seconds after which the turn of a writer that was killed is another one's."""
 IDLE = {"hello", "ismaster", "isMaster", "saslStart", "saslContinue", "endSessions", "ping"}
 

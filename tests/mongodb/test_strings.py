@@ -32,7 +32,7 @@ def exact(number: float) -> float:
 
 
 @given(NUMBERS, NUMBERS)
-@settings(max_examples=500)
+@settings(max_examples=300)
 def test_numbers_sort_as_they_do(one: float, other: float) -> None:
     first, second = sortable(one), sortable(other)
     assert (first < second, first == second) == (one < other, one == other)
@@ -70,7 +70,7 @@ def questions(draw: st.DrawFn) -> tuple[dict[str, Any], list[Condition]]:
 
 
 @given(questions())
-@settings(max_examples=600)
+@settings(max_examples=300)
 def test_conditions_inside_json_mean_what_the_reference_says(asked: tuple[dict[str, Any], list[Condition]]) -> None:
     data, where = asked
     kept = document(TABLE, thing("1", data=data))

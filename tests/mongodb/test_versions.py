@@ -17,7 +17,9 @@ from memu.backends import mongo_lease
 from memu.backends.base import equals
 from memu.backends.mongo import MongoRecordStore
 from memu.backends.mongo_reads import SETTLED
+from memu.database.factory import build_database
 from memu.errors import Deadlock, IntegrityError, SchemaError, StorageBusy
+from memu.models import DefaultUserModel
 from memu.testing.probe import COUNTERS, SHELVES, THINGS, found, put, thing
 from mongodb import stores
 from promises import on_servers as on
@@ -297,3 +299,22 @@ def test_what_is_missing_is_named_and_made(dsn: str, server: Server, store: Mong
     store.create()
     store.validate()
     assert store.faults() == []
+
+
+class Tenant(DefaultUserModel):
+    tenant: str = "default"
+
+
+def test_a_store_gets_a_further_scope_field(dsn: str, tmp_path: Path) -> None:
+    with on.service(dsn, tmp_path) as memory:
+        memory.sync.memorize("I keep bees in the garden.")
+    config = on.config(dsn)
+    with closing(build_database(config=config, user_model=Tenant)) as database:
+        assert [item.tenant for item in database.items.values()] == ["default"]
+        database.memory_item_repo.create_item(
+            memory_type="profile", summary="I keep hens.", user_data={"user_id": "maya", "tenant": "b"}
+        )
+        database.handle.records.validate()
+    with closing(build_database(config=config)) as database:
+        assert database.handle.scope_fields == ("user_id", "agent_id", "tenant")
+        assert {item.tenant for item in database.items.values()} == {"default", "b"}
