@@ -70,14 +70,13 @@ class ConversationMemoryUnit:
         return cls(**{"role": None, "content": None, "id": document.get("_id"), **own})
 
     def store(self, provider: MemoryProvider) -> str:
-        """Keep the message, with its vector, and return its id.
+        """Keep the message, with its vector, and return its id; one without any words is kept without a vector.
 
         Raises:
             ConfigError: it has no embedding, and there is no model to make one.
-            InputError: it has neither an embedding nor any text.
         """
         own = checked_provider(provider)
-        if self.embedding is None:
+        if self.embedding is None and self.content.strip():
             self.embedding = own.embed_text(self.content)
         self.id = own.store(self.to_dict(), MemoryType.CONVERSATION_MEMORY)
         return self.id

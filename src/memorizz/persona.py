@@ -11,6 +11,8 @@ from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
 from memu.errors import InputError
 
+__all__ = ["Persona", "RoleType"]
+
 PERSONAS = MemoryType.PERSONAS
 CHANGEABLE = ("name", "role", "goals", "background")
 

@@ -29,6 +29,10 @@ def test_the_top_module_gathers_what_users_make() -> None:
     assert memorizz.Toolbox.__module__ == "memorizz.toolbox"
     assert memorizz.ConversationMemoryUnit.__module__ == "memorizz.memory_unit"
     assert memorizz.Workflow.__module__ == "memorizz.workflow"
+    from memorizz.persona import RoleType as RoleOfPersonas
+    from memorizz.workflow import WorkflowOutcome as OutcomeOfWorkflows
+
+    assert (RoleOfPersonas, OutcomeOfWorkflows) == (RoleType, WorkflowOutcome)
 
 
 # --- texts to vectors -------------------------------------------------------------------------------------------------
@@ -331,6 +335,14 @@ def test_a_message_comes_back_and_stores_again_as_itself(provider: RecordProvide
     assert unit.store(provider) == found.id
     assert len(provider.list_all(TALK)) == 1
     assert ConversationMemoryUnit.from_dict(unit.to_dict()) == unit
+
+
+def test_a_message_without_words_is_kept(provider: RecordProvider) -> None:
+    unit = ConversationMemoryUnit("assistant", " \n", memory_id="m1")
+    unit.store(provider)
+    assert unit.embedding is None
+    history = provider.retrieve_conversation_history_ordered_by_timestamp("m1")
+    assert ConversationMemoryUnit.from_dict(history[0]) == unit
 
 
 def test_both_names_of_a_conversation_may_differ() -> None:
