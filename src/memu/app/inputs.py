@@ -14,11 +14,14 @@ from memu.scope import Scope
 from memu.settings import EmbeddingConfig, LLMConfig, LLMProfilesConfig, parse
 from memu.sources.load import refuse_path
 
+Turn = dict[str, str]
+"""A message of the conversation before a question: `speaker` and `text`."""
+
 Options = Mapping[str, Any] | None
 """Settings as a plain mapping of option names to values."""
 
 
-def read_queries(queries: Any) -> tuple[str, list[str]]:
+def read_queries(queries: Any) -> tuple[str, list[Turn]]:
     """The question and the earlier messages of a conversation, from a string or a list of messages.
 
     A message is a string, `{"role": …, "content": "…"}` or `{"role": …, "content": {"text": "…"}}`; the last one is
@@ -37,7 +40,13 @@ def read_queries(queries: Any) -> tuple[str, list[str]]:
     texts = [_query_text(message, position) for position, message in enumerate(queries)]
     if not texts[-1].strip():
         raise InputError("EMPTY: the question is empty: expected some text.")
-    return check_text("the question", texts[-1]).strip(), texts[:-1]
+    turns = [{"speaker": _speaker(one), "text": text} for one, text in zip(queries, texts, strict=True)]
+    return check_text("the question", texts[-1]).strip(), [turn for turn in turns[:-1] if turn["text"].strip()]
+
+
+def _speaker(message: Any) -> str:
+    named = [message.get(key) for key in ("name", "speaker", "role")] if isinstance(message, Mapping) else []
+    return next((one for one in named if isinstance(one, str) and one.strip()), "user")
 
 
 def _query_text(message: Any, position: int) -> str:

@@ -7,16 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memu.app.inputs import Turn
 from memu.app.present import category_dict, item_dicts, resource_dict
+from memu.app.reasoning import Found, Reasoner, Tiers, empty, reason
 from memu.app.wiring import Parts
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES
 from memu.database.core import Database
 from memu.database.fields import FIELDS
-from memu.database.search import search
+from memu.database.search import Weigh, by_salience, search
 from memu.database.vectors import Recorded, fits, mismatch
 from memu.recall.base import Hit, Hits, Query
 from memu.scope import Scope
-from memu.settings import TierConfig
+from memu.settings import ItemTierConfig, RetrieveConfig, TierConfig
 
 TIERS = (("categories", CATEGORIES, "category"), ("items", ITEMS, "item"), ("resources", RESOURCES, "resource"))
 
@@ -27,19 +29,33 @@ async def retrieve(
     question: str,
     where: Mapping[str, Any],
     *,
+    history: Sequence[Turn] = (),
     top_k: int | None,
     min_score: float | None,
 ) -> dict[str, Any]:
     """Search the three tiers of a scope; see `MemoryService.retrieve`."""
-    vector, dense_off = await query_vector(parts, question)
-    answer: dict[str, Any] = {
-        "needs_retrieval": True,
-        "original_query": question,
-        "rewritten_query": question,
-        "next_step_query": None,
-    }
-    tiers, found = await parts.store(search_tiers, parts, scope, question, vector, where, top_k, min_score)
-    return {**answer, **tiers, "signals": read_signals(found, dense_off, where)}
+    _check_fields(where)
+    most = parts.retrieve.llm_candidates if parts.retrieve.method == "llm" else top_k
+
+    async def find(query: str) -> Found:
+        vector, dense_off = await query_vector(parts, query)
+        tiers, found = await parts.store(search_tiers, parts, scope, query, vector, where, most, min_score)
+        signals = read_signals(found, dense_off, where)
+        if "items" in found and parts.retrieve.item.ranking != "similarity":
+            signals["ranking"] = parts.retrieve.item.ranking
+        return Found(tiers, signals, max((hits.size for hits in found.values()), default=0))
+
+    if parts.retrieve.model_steps:
+        reasoner = Reasoner(parts.models, parts.retrieve, scope, history)
+        return await reason(reasoner, question, find, _limits(parts.retrieve, top_k))
+    found = await find(question)
+    answer = {"original_query": question, "rewritten_query": question, "next_step_query": None}
+    return {"needs_retrieval": True, **answer, **found.tiers, "signals": found.signals}
+
+
+def _limits(settings: RetrieveConfig, top_k: int | None) -> dict[str, int]:
+    """How many results of each tier are returned."""
+    return {name: top_k or getattr(settings, option).top_k or settings.top_k for name, _, option in TIERS}
 
 
 async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32] | None, str | None]:
@@ -70,23 +86,28 @@ def search_tiers(
     where: Mapping[str, Any],
     top_k: int | None,
     min_score: float | None,
-) -> tuple[dict[str, Any], dict[str, Hits]]:
+) -> tuple[Tiers, dict[str, Hits]]:
     """The three tiers of an answer, and the hits of those that were searched.
 
     A filter limits each tier that has its field.
     """
     settings = parts.retrieve
-    _check_fields(where)
     database = parts.database.bound(scope)
-    answer: dict[str, Any] = {name: [] for name, _, _ in TIERS}
+    answer, limits = empty(), _limits(settings, top_k)
     found: dict[str, Hits] = {}
     for name, table, option in TIERS:
         tier: TierConfig = getattr(settings, option)
         if tier.enabled:
-            query = Query(question, vector, None, top_k or tier.top_k or settings.top_k, min_score)
+            query = Query(question, vector, None, limits[name], min_score, weigh=_weigher(database, tier))
             found[name] = search(database.handle, scope, table, query, _applicable(table, where))
             answer[name] = _shown(database, table, found[name])
     return answer, found
+
+
+def _weigher(database: Database, tier: TierConfig) -> Weigh | None:
+    if isinstance(tier, ItemTierConfig) and tier.ranking == "salience":
+        return by_salience(database.handle, tier.recency_decay_days)
+    return None
 
 
 def read_signals(found: Mapping[str, Hits], dense_off: str | None, where: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +155,9 @@ def _beside(table: str, where: Mapping[str, Any]) -> set[str]:
 def _shown(database: Database, table: str, hits: Sequence[Hit]) -> list[dict[str, Any]]:
     scores = {hit.id: round(hit.score, 6) for hit in hits}
     if table == ITEMS:
-        return item_dicts(database, list(scores), scores)
+        relevances = {hit.id: hit.relevance for hit in hits if hit.relevance is not None}
+        items = item_dicts(database, list(scores), scores)
+        return [{**one, "relevance": relevances[one["id"]]} for one in items] if relevances else items
     where = {"id__in": list(scores)}
     if table == CATEGORIES:
         found = {one.id: category_dict(one) for one in database.memory_category_repo.page(where, embeddings=False)}

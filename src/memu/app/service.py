@@ -102,7 +102,8 @@ class MemoryService(ServiceBase):
         """Find what matters for a question.
 
         Args:
-            queries: the question, or the messages of a conversation whose last one is the question.
+            queries: the question, or the messages of a conversation whose last one is the question. The earlier ones
+                are for a language model, where `retrieve_config` lets one rewrite the question.
             where: whose memory (`user_id`, `agent_id`), and filters: `memory_type`, `category`, `resource`, `speaker`,
                 `created_at`, `said_at`, `happened_at`, `metadata.key`, each also with `__in`, `__ne`, `__gt`, `__gte`,
                 `__lt`, `__lte`. A filter limits the tiers that have its field: items have all of these, resources only
@@ -116,20 +117,21 @@ class MemoryService(ServiceBase):
             `categories`; `needs_retrieval`, `original_query`, `rewritten_query` and `next_step_query`; and `signals`:
             `lexical`, `dense` and `rerank` say what the search went by, `lexical_off` and `dense_off` why it did not,
             `items_without_vector` how many items only their words can find, `unfiltered` which tiers a filter did not
-            limit.
+            limit. Where `retrieve_config` asks a language model, `steps` says for what it was asked, `model_calls` and
+            `model_tokens` what that took, and `rerank_dropped` how many candidates of each tier it left out.
 
         Raises:
             InputError: no question, an unknown filter; StorageError: the store failed, never an empty answer.
+            ModelError: a language model that was to be asked failed, or its budget is used up; likewise.
         """
-        question, _ = inputs.read_queries(queries)
+        question, history = inputs.read_queries(queries)
         scope, rest = self._where(where, user)
-        if steps := self.retrieve_config.model_steps:
-            self.parts.refuse_models(f"retrieve with {', '.join(steps)}")
         return await retrieve.retrieve(
             self.parts,
             scope,
             question,
             rest,
+            history=history,
             top_k=inputs.read_limit("top_k", top_k, None),
             min_score=inputs.read_score(min_score),
         )

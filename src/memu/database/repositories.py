@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Any, ClassVar
 
 from memu.backends.base import Condition, equals
@@ -207,14 +208,33 @@ class MemoryItemRepo(Repository[MemoryItem]):
             return reader.find(HISTORY, equals(item_id=item_id), order=("created_at", "id"))
 
     def vector_search_items(
-        self, query_vec: Sequence[float], top_k: int, where: Mapping[str, Any] | None = None
+        self,
+        query_vec: Sequence[float],
+        top_k: int,
+        where: Mapping[str, Any] | None = None,
+        *,
+        ranking: str = "similarity",
+        recency_decay_days: float = 30.0,
     ) -> list[tuple[str, float]]:
-        """The ids of the items nearest to a vector, with their cosine similarity, best first."""
-        from memu.database.search import nearest
+        """The ids of the items nearest to a vector, with their cosine similarity or their salience, best first.
+
+        Args:
+            query_vec: the vector.
+            top_k: how many at most.
+            where: whose, and filters.
+            ranking: "similarity", or "salience", which is described at `RetrieveConfig`'s tier of items.
+            recency_decay_days: the half-life of salience.
+        """
+        from memu.database.search import by_salience, nearest
 
         if isinstance(top_k, bool) or not isinstance(top_k, int) or top_k < 1:
             raise InputError(f"top_k is {top_k!r}: expected a whole number from 1 up.")
-        return nearest(self.store, self._search_scope(where), query_vec, top_k, where)
+        if ranking not in ("similarity", "salience"):
+            raise InputError(f'ranking is {ranking!r}: expected "similarity" or "salience".')
+        if not isinstance(recency_decay_days, int | float) or not 0 < recency_decay_days < inf:
+            raise InputError(f"recency_decay_days is {recency_decay_days!r}: expected a number of days above 0.")
+        weigh = by_salience(self.store, recency_decay_days) if ranking == "salience" else None
+        return nearest(self.store, self._search_scope(where), query_vec, top_k, where, weigh=weigh)
 
     def _search_scope(self, where: Mapping[str, Any] | None) -> Scope:
         return self._scope(fields.split_scope(where, self.store.scope_fields)[0])

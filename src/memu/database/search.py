@@ -1,6 +1,6 @@
 """Searching one scope: its resident index is brought up to the scope's change counter, then asked."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,10 @@ from memu.extract.base import index_text
 from memu.recall.base import Delta, Entry, Hits, Query
 from memu.recall.index import ScopeIndex
 from memu.recall.ranking import DECIMALS
+from memu.recall.salience import WEIGHED, reinforcement, salience
 from memu.scope import Scope
+
+Weigh = Callable[[Mapping[str, Any]], float]
 
 EMBEDDED = "embedded"
 """The field of an index entry that says whether it has a vector."""
@@ -75,7 +78,7 @@ def _cosines(
     find = partial(store.records.nearest, table, query.vector)
     if len(index) <= SMALL:
         return dict(find(where=owned(scope, ())))
-    most = max(CANDIDATES, CANDIDATES_PER_RESULT * query.top_k)
+    most = max(CANDIDATES, CANDIDATES_PER_RESULT * query.top_k, WEIGHED if query.weigh else 0)
     filtered = fields.on_rows(one for one in conditions if one.field != EMBEDDED)
     found = dict(find(where=owned(scope, filtered), limit=most))
     spoken = index.search(Query(text=query.text, top_k=most, min_score=LEAST))
@@ -84,18 +87,29 @@ def _cosines(
     return found
 
 
+def by_salience(store: Store, half_life: float) -> Weigh:
+    """What weighs items by how often and how lately they were said."""
+    return partial(salience, now=store.now(), half_life=half_life)
+
+
 def nearest(
-    store: Store, scope: Scope, vector: Sequence[float], top_k: int, where: Mapping[str, Any] | None = None
+    store: Store,
+    scope: Scope,
+    vector: Sequence[float],
+    top_k: int,
+    where: Mapping[str, Any] | None = None,
+    *,
+    weigh: Weigh | None = None,
 ) -> list[tuple[str, float]]:
-    """The ids of the items nearest to a vector, with their cosine similarity, best first."""
+    """The ids of the items nearest to a vector, with their cosine similarity, weighed where asked for, best first."""
     if vector is None:
         raise VectorError("the query vector is None: expected a list of numbers.")
     numbers = as_array(vector)
     _, rest = fields.split_scope(where, store.scope_fields)
-    if store.searches_vectors:
+    if store.searches_vectors and weigh is None:
         return _nearest_rows(store, scope, numbers, top_k, rest)
     _check_dimension(store, numbers)
-    query = Query(vector=numbers / np.linalg.norm(numbers), top_k=top_k, context=False)
+    query = Query(vector=numbers / np.linalg.norm(numbers), top_k=top_k, context=False, weigh=weigh)
     hits = search(store, scope, ITEMS, query, rest, further=[Condition(EMBEDDED, "eq", True)])
     return [(hit.id, hit.score) for hit in hits]
 
@@ -222,6 +236,7 @@ def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
         fields={
             **values,
             EMBEDDED: vector is not None or row.get("elsewhere"),
+            **(reinforcement(row["extra"]) if table == ITEMS else {}),
             **({"category_id": filed} if table == ITEMS else {}),
         },
     )

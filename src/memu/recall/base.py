@@ -46,6 +46,8 @@ class Query:
     entries pass, k come back: those without any evidence last, by id. With `min_score` only those with evidence and at
     least that score come back. `cosines` are of entries whose vectors are kept elsewhere, by id. Without `context` an
     entry is ranked by its own words and vector alone, whatever its passage and its neighbours say and whoever is named.
+    `weigh` is asked with the fields of the entries most like the query, and says by what their scores are multiplied
+    before the cut; `min_score` is about the score before that.
     """
 
     text: str = ""
@@ -55,15 +57,20 @@ class Query:
     min_score: float | None = None
     context: bool = True
     cosines: Mapping[str, float] | None = None
+    weigh: Callable[[Mapping[str, Any]], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One result: the id, the fused score in 0..1 (higher is better), and the share of each signal in it."""
+    """One result: the id, the fused score in 0..1 (higher is better), and the share of each signal in it.
+
+    Of a query that weighs, the score is the weighed one, which may be above 1, and `relevance` is what was weighed.
+    """
 
     id: str
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    relevance: float | None = None
 
 
 class Signals(TypedDict):

@@ -11,6 +11,7 @@ from memu.recall.base import Delta, Entry, Hit, Hits, Query, Signals
 from memu.recall.dense import check_dimension, unit
 from memu.recall.lexical import Terms
 from memu.recall.ranking import Evidence, Weights, alone, best_first, fuse
+from memu.recall.salience import WEIGHED, weighed
 from memu.recall.table import Table
 from memu.recall.text import analyzer
 
@@ -89,8 +90,10 @@ class ScopeIndex:
             table = self._table
             evidence = table.evidence(terms, vector, query.cosines)
             ranking = (fuse if query.context else alone)(evidence, table.weights)
-            slots = _select(table, np.where(table.live, ranking.scores, np.float32(-1)), query)
+            most = max(WEIGHED, query.top_k) if query.weigh else query.top_k
+            slots = _select(table, np.where(table.live, ranking.scores, np.float32(-1)), query, most)
             hits = [Hit(table.ids[slot], round(float(ranking.scores[slot]), 6), ranking.parts(slot)) for slot in slots]
+            hits = weighed(hits, [table.fields[slot] for slot in slots], query)
             signals = _signals(table, query, evidence)
             return Hits(hits, signals, size=len(table), without_vector=table.without_vector)
 
@@ -118,20 +121,20 @@ class ScopeIndex:
         return Terms(self._analyzer.terms(entry.text), self._analyzer.terms(entry.around))
 
 
-def _select(table: Table, scores: NDArray[np.float32], query: Query) -> list[int]:
+def _select(table: Table, scores: NDArray[np.float32], query: Query, most: int) -> list[int]:
     """The slots of the answer: the filter is asked down the ranking, until there are enough."""
     chosen: list[int] = []
-    for slot in _candidates(table, scores, query):
+    for slot in _candidates(table, scores, query, most):
         if query.keep is None or query.keep(table.fields[slot]):
             chosen.append(slot)
-            if len(chosen) == query.top_k:
+            if len(chosen) == most:
                 break
     return chosen
 
 
-def _candidates(table: Table, scores: NDArray[np.float32], query: Query) -> Iterator[int]:
+def _candidates(table: Table, scores: NDArray[np.float32], query: Query, most: int) -> Iterator[int]:
     """The slots that may be returned, best first; scores below zero mark the dead."""
-    for slot in best_first(scores, table.ids, max(FEWEST_RANKED, query.top_k)):
+    for slot in best_first(scores, table.ids, max(FEWEST_RANKED, most)):
         if query.min_score is not None and scores[slot] < np.float32(query.min_score):
             return
         yield slot

@@ -1,11 +1,15 @@
 """`retrieve` on a backend: signals, filters before the cut, and nothing of anybody else."""
 
+from datetime import UTC, datetime, timedelta
+from math import log
 from typing import Any
 
 import pytest
 
 from memu.app.sync import SyncService
+from memu.database.core import Database
 from memu.errors import InputError, ScopeError
+from memu.scope import Scope
 from memu.testing.backend import ALICE, BOB, Backend, Suite, ids
 from memu.testing.speech import FACTS, said, talk
 
@@ -103,6 +107,38 @@ class RetrieveTests(Suite):
     def test_odd_questions_are_answered(self, told: SyncService) -> None:
         for question in ("?!", "😀", "%_*", "AND OR NOT (", '"', "\\", "a" * 20_000, "\u202e", "的"):
             assert len(told.retrieve(question, ALICE, top_k=12)["items"]) == 12
+
+    def test_salience_is_likeness_times_how_often_and_how_lately(self, alice: Database) -> None:
+        items, now = alice.memory_item_repo, datetime.now(UTC)
+        made = []
+        for days, count in ((0, 0), (30, 0), (30, 3), (0, 6)):
+            last = {"last_reinforced_at": (now - timedelta(days=days)).isoformat()}
+            extra = {**last, "reinforcement_count": count}
+            made.append(items.create_item(memory_type="event", summary="Tea.", embedding=[1.0, 0.0, 0.0], extra=extra))
+        items.create_item(memory_type="event", summary="Ink.", embedding=[0.0, 0.0, 1.0], extra=made[-1].extra)
+        found = items.vector_search_items([4.0, 3.0, 0.0], 4, ranking="salience")
+        assert [one for one, _ in found] == [made[at].id for at in (3, 2, 0, 1)]
+        wanted = [0.8 * log(8), 0.8 * log(5) / 2, 0.8 * log(2), 0.8 * log(2) / 2]
+        assert [score for _, score in found] == pytest.approx(wanted, abs=1e-3)
+        slower = items.vector_search_items(
+            [4.0, 3.0, 0.0], 1, {"id": made[2].id}, ranking="salience", recency_decay_days=60
+        )
+        assert slower[0][1] == pytest.approx(0.8 * log(5) * 0.5**0.5, abs=1e-3)
+        made[1].extra = {**made[1].extra, "reinforcement_count": 99}
+        assert items.vector_search_items([4.0, 3.0, 0.0], 1, ranking="salience")[0][0] == made[1].id
+
+    def test_a_service_ranks_items_by_salience_where_it_is_asked_to(self, backend: Backend) -> None:
+        extra = {"reinforcement_count": 50, "last_reinforced_at": datetime.now(UTC).isoformat()}
+        with backend.service(retrieve_config={"item": {"ranking": "salience"}}) as service:
+            first, *_ = service.sync.memorize(talk(FACTS[:6]), user=ALICE)["items"]
+            service.database.bound(Scope.of(ALICE)).items[first["id"]].extra = extra
+            answer = service.sync.retrieve(first["summary"], ALICE, top_k=2)
+        assert answer["signals"]["ranking"] == "salience"
+        assert answer["items"][0]["id"] == first["id"]
+        best, second = answer["items"]
+        assert best["score"] == pytest.approx(best["relevance"] * log(52), abs=1e-3)
+        assert second["score"] == pytest.approx(second["relevance"] * log(2), abs=1e-3)
+        assert "relevance" not in answer["resources"][0]
 
 
 class MeaningTests(Suite):
