@@ -1,5 +1,6 @@
 """Databases of real servers and a scripted endpoint, in the place of those that the documentation's pages name."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -41,6 +42,14 @@ KINDS = {
     "mongodb": "mongodb",
 }
 """The kind of server that a DSN of each scheme stands for."""
+
+ANSWERS = {
+    "Place": {"city": "Lisbon"},
+    "Route": {"needs_memory": True, "query": "Where does the sister who keeps bees live?"},
+    "Judgement": {"sufficient": True, "next_query": ""},
+    "Choice": {"categories": [], "items": ["i1"], "resources": []},
+}
+"""What the endpoint of the pages says, by the name of the form."""
 
 PROGRAMS = {"postgres": ("pg_dump", "pg_restore"), "mariadb": ("mysqldump", "mysql"), "mongodb": ()}
 """The programs of a server that the pages call."""
@@ -126,10 +135,12 @@ def _beside(server: Server, known: str, program: str) -> list[str]:
 
 @contextmanager
 def endpoint(patch: pytest.MonkeyPatch) -> Iterator[Scripted]:
-    """A scripted endpoint in the place of all that are known by name; it answers questions for a place with Lisbon."""
+    """A scripted endpoint in the place of all that are known by name; it answers each form that the pages ask for."""
 
     def answer_of_the_page(seen: Seen) -> Reply:
-        return chat('{"city": "Lisbon"}') if seen.path.endswith("/chat/completions") else answer(seen)
+        if not seen.path.endswith("/chat/completions"):
+            return answer(seen)
+        return chat(json.dumps(ANSWERS[seen.json["response_format"]["json_schema"]["name"]]))
 
     with scripted() as running:
         running.otherwise = answer_of_the_page
