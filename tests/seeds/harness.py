@@ -8,7 +8,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ PAGES = {
     "user_agent": "user-agent.md",
     "migration_guide": "migration-guide.md",
     "mysql": "mysql.md",
+    "memorizz": "memorizz-postgresql.md",
 }
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 OTHER_FENCE = re.compile(r"^```(bash|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -35,6 +36,9 @@ WITH_COMMANDS = ("mysql",)
 ENDINGS = {"bash": "sh", "sql": "sql"}
 ADDRESS = re.compile(r"(?P<scheme>mysql\+pymysql|postgresql)://(?:\.\.\.|[^/\"]*/\w+)")
 """A block's DSN: what follows the scheme, up to any options, is the reader's own."""
+
+SETTING = re.compile(r'\b(?P<name>host|port|database|user|password|uri|db_name)=(?:"[^"]*"|\d+)')
+"""A server that a block names by keywords: all of them are the reader's own."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,18 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     ),
 }
 
+EDITS["memorizz_01"] = (Edit('"embedding": [0.1, 0.2, 0.3, ...]', '"embedding": [0.1, 0.2, 0.3, 0.4]', "gap"),)
+EDITS["memorizz_06"] = (
+    Edit(
+        "# Your provider code here",
+        """\
+from memorizz.memory_provider.sqlite import SQLiteConfig, SQLiteProvider
+with SQLiteProvider(SQLiteConfig()) as provider:
+    provider.store({"content": "a secret"}, "long_term_memory")""",
+        "gap",
+    ),
+)
+
 KEY_LINES = re.compile(r"^ *llm_profiles=\{.*\},\n|^ *llm_config=(?:LLMConfig\(|\{)\n(?:.*\n)*? *[)}],\n", re.MULTILINE)
 """A model's key and what belongs to it, with which nothing can be memorized here."""
 
@@ -113,6 +129,20 @@ def source(name: str, *, keyless: bool = False, dsn: str | None = None) -> str:
         text, filled = ADDRESS.subn(lambda found: f"{found['scheme']}://{own}", text)
         assert filled, f"{name} holds no DSN of a server"
     return text
+
+
+def with_settings(name: str, settings: Mapping[str, Any]) -> str:
+    """A block as it is run, with the reader's servers in place of those that it names."""
+    text, filled = SETTING.subn(lambda found: f"{found['name']}={settings[found['name']]!r}", source(name))
+    assert filled, f"{name} names no server"
+    return text
+
+
+def execute(name: str, text: str, **given: Any) -> dict[str, Any]:
+    """Run the text of a block, with what its page has defined before, and return its names."""
+    place = {"__name__": "__main__", **given}
+    exec(compile(text, f"{name}.py", "exec"), place)
+    return place
 
 
 def run(name: str, *, keyless: bool = False, dsn: str | None = None, **given: Any) -> dict[str, Any]:
@@ -154,7 +184,11 @@ def close(*things: Any) -> None:
             close(*thing.values())
         elif hasattr(thing, "services"):
             close(thing.services)
-        elif type(thing).__module__.startswith("memu.") and not isinstance(thing, type) and hasattr(thing, "close"):
+        elif (
+            type(thing).__module__.startswith(("memu.", "memorizz."))
+            and not isinstance(thing, type)
+            and hasattr(thing, "close")
+        ):
             thing.close()
 
 

@@ -12,8 +12,9 @@ TESTS = (
     "test_user_agent_page",
     "test_migration_guide_page",
     "test_mysql_page",
+    "test_memorizz_page",
 )
-COUNTS = {"sqlite": 6, "user_agent": 11, "migration_guide": 16, "mysql": 4}
+COUNTS = {"sqlite": 6, "user_agent": 11, "migration_guide": 16, "mysql": 4, "memorizz": 6}
 COMMANDS = {"mysql_bash_01", "mysql_bash_02", "mysql_sql_01"}
 
 

@@ -1,5 +1,6 @@
 """What every provider is configured with, and how its parts are opened: once, when they are first needed."""
 
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -120,6 +121,8 @@ class Opening:
                 raise ClosedError("the provider was closed: make a new one.")
             if self._opened is None:
                 self._opened = Opened(self.config)
+                # A provider that is dropped without `close` leaves no connection behind.
+                weakref.finalize(self, self._opened.records.close).atexit = False
             return self._opened
 
     def close(self) -> None:

@@ -1,0 +1,4 @@
+import logging
+logging.basicConfig(level=logging.DEBUG)
+
+# Your provider code here
