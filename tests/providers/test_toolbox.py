@@ -4,6 +4,7 @@ import functools
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -352,8 +353,9 @@ def test_two_processes_that_register_the_same_tools_make_one_row_each(place: Pla
     try:
         while not all(file.exists() for file in ready):
             assert all(one.poll() is None for one in running), [one.communicate() for one in running]
+            time.sleep(0.01)
         go.touch()
-        results = [one.communicate(timeout=60) for one in running]
+        results = [one.communicate(timeout=120) for one in running]
     finally:
         for one in running:
             one.kill()
