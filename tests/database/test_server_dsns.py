@@ -6,7 +6,9 @@ import os
 import socket
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +154,16 @@ def test_errors_name_the_host_that_an_option_names(query: str, place: str) -> No
     config = DatabaseConfig(metadata_store={"dsn": f"postgresql://u:{CANARY}@/memu?{query}"})
     with pytest.raises(StorageUnavailable, match=rf"^{place}/memu cannot be reached"):
         build_database(config=config)
+
+
+def test_a_server_that_does_not_answer_holds_up_nobody_else(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ThreadPoolExecutor(1) as thread:
+        dsn = f"postgresql://u:{CANARY}@127.0.0.1:{silent.getsockname()[1]}/memu"
+        waiting = thread.submit(build_database, config=DatabaseConfig(metadata_store={"dsn": dsn}))
+        line, _ = silent.accept()
+        build_database(config=DatabaseConfig(metadata_store={"dsn": f"sqlite:///{tmp_path}/memu.db"})).close()
+        assert not waiting.done()
+        line.close()
+        silent.close()
+        with pytest.raises(StorageUnavailable, match="127"):
+            waiting.result()

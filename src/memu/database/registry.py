@@ -4,10 +4,12 @@ import atexit
 import logging
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel
 
@@ -52,6 +54,9 @@ class _Origin(Origin, Protocol):
 
 _open: dict[tuple[object, ...], Store] = {}
 _lock = threading.Lock()
+"""Held for a look at what is open, never while a database is spoken to."""
+_turns: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
+"""By database: those who open one wait for each other, and no server that is slow to answer holds up the others."""
 
 
 def _after_fork() -> None:
@@ -59,6 +64,7 @@ def _after_fork() -> None:
     for store in _open.values():
         atexit.unregister(store.finish)
     _open.clear()
+    _turns.clear()
     _lock.release()
 
 
@@ -83,18 +89,46 @@ def open_database(
     """
     fields = scope_fields(user_model)
     analyzer(language)
-    with _lock:
-        records_of, recipe = _recipe(config, fields)
-        key = (*recipe, language) if recipe else None
-        store = _open.get(key) if key else None
+    origin, open_store = _origin(config.metadata_store)
+    with _turn(origin.identity):
+        schema = _schema(origin, fields)
+        key = (*_recipe(config, origin, schema), language) if origin.identity else None
+        store = _share(key) if key else None
         if store is None:
-            store = _new_store(records_of(), config, index_budget, language)
-            store.release = partial(release, store)
+            store = _new_store(open_store(schema), config, index_budget, language)
+            store.release, store.users = partial(release, store), 1
             if key:
-                _open[key] = store
-                atexit.register(store.finish)
-        store.users += 1
+                _keep(key, store)
     return Database(store, known_fields=fields)
+
+
+def _turn(identity: Hashable) -> AbstractContextManager[Any]:
+    if identity is None:
+        return nullcontext()
+    with _lock:
+        return _turns.setdefault(identity, threading.Lock())
+
+
+def _share(key: tuple[object, ...]) -> Store | None:
+    """One more user of a store that is open."""
+    with _lock:
+        store = _open.get(key)
+        if store is not None:
+            store.users += 1
+        return store
+
+
+def _keep(key: tuple[object, ...], store: Store) -> None:
+    """Let others share a store, until its last user lets go or the program ends."""
+    with _lock:
+        _open[key] = store
+    atexit.register(store.finish)
+
+
+def _open_on(identity: Hashable) -> list[Store]:
+    """The stores that are open on a database."""
+    with _lock:
+        return [store for key, store in _open.items() if identity is not None and key[0] == identity]
 
 
 def release(store: Store) -> None:
@@ -180,21 +214,22 @@ def _dialect(settings: MetadataStoreConfig) -> Dialect:
     return dialect(parse_dsn(_dsn(settings, kind), expected=kind), settings.pool)
 
 
-def _recipe(
-    config: DatabaseConfig, fields: Sequence[str]
-) -> tuple[Callable[[], RecordStore], tuple[object, ...] | None]:
-    """How to open the record store, and the key under which it is shared; None when it is not to be shared."""
-    settings = config.metadata_store
-    origin, open_store = _origin(settings)
+def _schema(origin: _Origin, fields: Sequence[str]) -> Schema:
+    """The tables for the scope fields of a user model, and for those that the database has beyond them.
+
+    Such a field still parts the owners, and its place among the others names their folders.
+    """
     _refuse_too_many_fields(origin, fields)
-    where = origin.identity
-    # A field that the database has and the model lacks still parts the owners; its order names their folders.
-    open_fields = next((store.scope_fields for key, store in _open.items() if where and key[0] == where), None)
-    schema = build_schema((*(open_fields or origin.stored_key(SCOPES)), *fields))
-    _refuse_new_fields(origin, schema.scope_fields)
-    mirror, index = _mirror_path(config), config.vector_index.provider if config.vector_index else None
-    make = partial(open_store, schema)
-    return make, (where, mirror, settings.ddl_mode, index, schema.scope_fields) if where else None
+    held = _open_on(origin.identity)
+    schema = build_schema((*(held[0].scope_fields if held else origin.stored_key(SCOPES)), *fields))
+    _refuse_new_fields(origin, held, schema.scope_fields)
+    return schema
+
+
+def _recipe(config: DatabaseConfig, origin: _Origin, schema: Schema) -> tuple[object, ...]:
+    """What handles have in common that share a store."""
+    index = config.vector_index.provider if config.vector_index else None
+    return origin.identity, _mirror_path(config), config.metadata_store.ddl_mode, index, schema.scope_fields
 
 
 def _refuse_too_many_fields(origin: _Origin, fields: Sequence[str]) -> None:
@@ -207,9 +242,9 @@ def _refuse_too_many_fields(origin: _Origin, fields: Sequence[str]) -> None:
         )
 
 
-def _refuse_new_fields(origin: Origin, fields: Sequence[str]) -> None:
+def _refuse_new_fields(origin: Origin, held: Sequence[Store], fields: Sequence[str]) -> None:
     """A handle that is open knows the fields that the store had then: it would read and erase across new ones."""
-    for store in (store for key, store in _open.items() if key[0] == origin.identity):
+    for store in held:
         if new := [name for name in fields if name not in store.scope_fields]:
             raise ConfigError(
                 f"{origin.place} is open in this process without the scope field {new[0]!r}: close every service and "
