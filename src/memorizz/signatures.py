@@ -8,12 +8,14 @@ from typing import Annotated, Any
 from uuid import NAMESPACE_URL, uuid5
 
 from pydantic import Field, create_model
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUserError
+from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import PydanticSerializationError
 
 from memorizz.keeping import name_of, sentences
 from memorizz.memory_provider.results import Document
+from memorizz.memory_provider.values import encoded
 from memu.errors import InputError, InputTypeError
 
 LIST = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -30,6 +32,13 @@ class _Plain(GenerateJsonSchema):
     """JSON schemas without titles, and without a word of defaults that are no JSON."""
 
     ignored_warning_kinds = frozenset({"skipped-choice", "non-serializable-default"})  # type: ignore[assignment]
+
+    def encode_default(self, dft: Any) -> Any:
+        found = super().encode_default(dft)
+        try:
+            return encoded(found, "default")
+        except InputError as error:  # such as infinity: the schema says no default then
+            raise PydanticSerializationError(str(error)) from error
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -123,10 +132,11 @@ def _checked(made: tuple[Any, FieldInfo], one: inspect.Parameter, called: str) -
     """Raise an InputError that names the argument whose type has no JSON schema."""
     try:
         _schema({"argument": made})
-    except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema, PydanticUserError) as error:
+    except PydanticUserError as error:
+        wanted = "expected a type that JSON has, a dataclass or a pydantic model."
         raise InputError(
             f"{one.name} of {called} is annotated with {inspect.formatannotation(one.annotation)}, which has no JSON "
-            "schema: expected a type that JSON has, a dataclass or a pydantic model."
+            f"schema: {error.message.partition(chr(10))[0] if type(error) is PydanticUserError else wanted}"
         ) from error
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 import pytest
 from hypothesis import settings
@@ -36,6 +36,10 @@ class Colour(Enum):
 class Point:
     x: int
     y: int = 0
+
+
+class Typed(TypedDict):
+    n: int
 
 
 class Opaque:
@@ -160,6 +164,16 @@ def test_functions_without_annotations_and_with_any_further_arguments() -> None:
     assert found == tool_document(bare)
 
 
+def test_defaults_that_json_does_not_have_are_left_out(provider: RecordProvider) -> None:
+    def odd(
+        a: float = float("inf"), b: str = "\x00", c: Any = OPAQUE, d: int | None = None, e: tuple[int, str] = (1, "x")
+    ) -> None: ...
+
+    tool_id = Toolbox(provider).register_tool(odd)
+    properties = provider.retrieve_by_id(tool_id, MemoryType.TOOLBOX)["input_schema"]["properties"]
+    assert {name: one["default"] for name, one in properties.items() if "default" in one} == {"d": None, "e": [1, "x"]}
+
+
 def test_methods_partials_objects_and_coroutines() -> None:
     class Service:
         """A service."""
@@ -183,6 +197,7 @@ def _opaque(one: Opaque) -> None: ...
 def _absent(one: "Nowhere") -> None: ...  # type: ignore[name-defined] # noqa: F821
 def _placed(one: int, /) -> None: ...
 def _called(one: Callable[[int], int]) -> None: ...
+def _typed(one: Typed) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -194,6 +209,11 @@ def _called(one: Callable[[int], int]) -> None: ...
         (functools.partial(add, 1), "partial has no name"),
         (_opaque, "one of _opaque is annotated with .*Opaque, which has no JSON schema"),
         (_called, "one of _called is annotated with"),
+        pytest.param(
+            _typed,
+            "one of _typed is annotated with .*Typed, which has no JSON schema: Please use `typing_extensions",
+            marks=pytest.mark.skipif(sys.version_info >= (3, 12), reason="a TypedDict has a schema there"),
+        ),
         (_absent, "an annotation of _absent names what is not there: name 'Nowhere' is not defined"),
         (_placed, "one of _placed can only be given by its place, and tools are called with names: wrap it"),
         (iter, "iter does not say which arguments it takes|can only be given by its place"),
