@@ -11,6 +11,19 @@ from numpy.typing import NDArray
 from memu.sources.base import Source
 
 
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One value of one functional attribute of one subject: "maya", "lives in", "Lisbon"."""
+
+    subject: str
+    attribute: str
+    value: str
+
+    def as_dict(self) -> dict[str, str]:
+        """The form in which it is kept with its item."""
+        return {"subject": self.subject, "attribute": self.attribute, "value": self.value}
+
+
 @dataclass(slots=True)
 class ExtractedItem:
     """One thing worth remembering.
@@ -19,6 +32,8 @@ class ExtractedItem:
     when the extractor leaves the filing to a `Categorizer`. `happened_at` is when the thing happened or is to happen,
     where the words say so; `said_at` when they were said. `around` is what its message says beside all its items, and
     the question that it answers: the message is found by those words, too, but they are not remembered for themselves.
+    `fact` is what it states of an attribute that has one value at a time; `supersedes` are the ids of items that the
+    extractor itself has found to hold no longer because of this one.
     """
 
     summary: str
@@ -33,6 +48,8 @@ class ExtractedItem:
     categories: tuple[str, ...] | None = None
     note: str | None = None
     around: str | None = None
+    fact: Fact | None = None
+    supersedes: tuple[str, ...] = ()
 
     @property
     def index_text(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from memu.extract.attributes import add_facts
 from memu.extract.base import ExtractedItem, Extraction
 from memu.extract.dates import resolve_date
 from memu.extract.patterns import lazy, start, words
@@ -82,6 +83,8 @@ class RuleExtractor:
         reader = _SourceReader(source, tuple(kind for kind in memory_types if kind in MEMORY_TYPES))
         items = [item for position in range(max(0, first), len(source.messages)) for item in reader.items(position)]
         add_surroundings(source, items)
+        if not reader.foreign:
+            add_facts(source, items)
         return Extraction(items=items, caption=choose_caption(items))
 
 
@@ -93,7 +96,7 @@ class _SourceReader:
     allowed: tuple[str, ...]
 
     @cached_property
-    def _foreign(self) -> bool:
+    def foreign(self) -> bool:
         return is_foreign(self.source.text[:SAMPLE])
 
     @cached_property
@@ -154,7 +157,7 @@ class _SourceReader:
         text = self.source.text[start:end]
         if end - start > LONGEST or _FENCED().match(text):
             return _Sentence(start, end, None)
-        return _Sentence(start, end, read_sentence(text, names=self._names, foreign=self._foreign))
+        return _Sentence(start, end, read_sentence(text, names=self._names, foreign=self.foreign))
 
     def _question_before(self, position: int) -> _Question | None:
         """The question with which the message before ends, when somebody else wrote it."""
@@ -177,7 +180,7 @@ class _SourceReader:
         summary = f"{asked.text} {text}" if asked else text
         reading = sentence.reading
         if asked and reading and not (reading.content or reading.figures):
-            reading = read_sentence(summary, foreign=self._foreign)
+            reading = read_sentence(summary, foreign=self.foreign)
         when = resolve_date(summary, message.at) if reading else None
         return ExtractedItem(
             summary=summary,
