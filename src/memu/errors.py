@@ -26,6 +26,7 @@ MemuError
 │   ├── IntegrityError (ValueError)       a row that breaks a key
 │   └── VerificationError                 a transferred copy is not what was sent
 ├── ConflictError (RuntimeError)          others changed the same memory again and again
+│   └── UndoError                         an operation that cannot be undone (any more)
 ├── ModelError (RuntimeError)             weights that are wrong, or a model runtime that fails
 │   ├── ModelUnavailable (ConnectionError)  an endpoint that is down, overloaded or cannot be reached
 │   ├── ModelTimeout (TimeoutError)       an endpoint that did not answer in time
@@ -151,6 +152,14 @@ class VerificationError(StorageError):
 
 class ConflictError(MemuError, RuntimeError):
     """Others changed the same memory again and again while the call was working; repeat it."""
+
+
+class UndoError(ConflictError):
+    """An operation cannot be undone; `operations` are the ids of the later ones that stand in the way."""
+
+    def __init__(self, message: str, *, operations: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.operations = operations
 
 
 class ModelError(MemuError, RuntimeError):

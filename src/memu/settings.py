@@ -238,7 +238,8 @@ class MemorizeConfig(Settings):
     """What `memorize` makes of a source.
 
     `category_assign_threshold` is the least confidence (0..1) with which an item is filed in a category;
-    `category_summary_target_length` the length of a category's summary in characters.
+    `category_summary_target_length` the length of a category's summary in characters. `operations_kept` is how many of
+    each owner's latest operations can be undone; what they changed is kept for that long.
     """
 
     category_assign_threshold: float = Field(default=0.25, ge=0.0, le=1.0)
@@ -247,6 +248,7 @@ class MemorizeConfig(Settings):
         default_factory=lambda: [CategoryConfig(name=name, description=text) for name, text in DEFAULT_CATEGORIES]
     )
     category_summary_target_length: int = Field(default=400, gt=0)
+    operations_kept: int = Field(default=100, ge=0)
 
     @model_validator(mode="after")
     def _known_types(self) -> "MemorizeConfig":

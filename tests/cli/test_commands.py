@@ -155,6 +155,29 @@ def test_a_fault_of_the_program_is_one_line_too_and_shows_itself_on_demand(
     assert "Traceback" in filled("describe", "--verbose").err
 
 
+# --- what changed ----------------------------------------------------------------------------------------------------
+
+
+def test_history_and_undo(memu: Memu) -> None:
+    memu("memorize", "--text", "I live in Berlin.")
+    done = memu("memorize", "--text", "I live in Porto now.")
+    assert "1 hold no longer because of it; to take it back: memu undo " in done.out
+    operation = done.out.split("memu undo ")[1].split()[0]
+    assert [one["summary"] for one in memu("items", "--json").json["items"]] == ["I live in Porto now."]
+    assert memu("retrieve", "Where do I live?", "--as-of", "2000-01-01", "--json").json["items"] == []
+    new = first_id(memu)
+    assert "took the place of" in memu("history", new[:8]).out
+    old = memu("history", new, "--json").json["superseded"][0]["id"]
+    told = memu("history", old).out
+    assert "supersede, it was: I live in Berlin." in told
+    assert f"its place was taken by {new}" in told
+    undone = memu("undo", operation)
+    assert undone.out.startswith("memorize is undone: 1 items are gone, 1 as they were\nto have it again: memu undo ")
+    assert [one["summary"] for one in memu("items", "--json").json["items"]] == ["I live in Berlin."]
+    assert (memu("undo", operation).code, memu("undo", "x" * 300).code) == (1, 1)
+    assert memu("history", memu("memorize", "--text", "Tea.", "--json").json["sources"][0]["resource"]["id"]).code == 1
+
+
 # --- retrieve and look ---------------------------------------------------------------------------------------------
 
 

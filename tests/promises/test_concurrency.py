@@ -90,6 +90,51 @@ def test_two_processes_write_one_file(tmp_path: Path) -> None:
     assert mirror["generation"] == mirror["end"]
 
 
+MOVER = """
+import sys
+from memu.app import MemoryService
+folder, user, town, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+memory = MemoryService(user_id=user, embedding_config={"provider": "none"}, database_config={
+    "provider": "sqlite", "sqlite_path": folder + "/memu.db", "vector_db_path": folder + "/vectors.json"}).sync
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(count):
+    words = (f"I planted tree number {number} in {town}.", f"I live in {town}.", "I love green tea.")
+    memory.memorize([{"name": "Maya", "content": one} for one in words])
+memory.close()
+"""
+
+
+def test_two_processes_state_one_attribute(tmp_path: Path) -> None:
+    """Whoever is second takes the place of the first: one holds at the end, and no count of equal words is lost."""
+    count = 8
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", MOVER, str(tmp_path), "maya", town, str(count)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for town in ("Berlin", "Lisbon")
+    ]
+    for child in started:
+        assert child.stdout is not None
+        assert child.stdout.readline().strip() == "ready"
+    for child in started:
+        child.communicate("go\n", timeout=120)
+        assert child.returncode == 0
+    with service(tmp_path, "maya") as memory:
+        items = memory.sync.list_memory_items(include_superseded=True)["items"]
+    homes = [item for item in items if item["fact"]]
+    tea = [item for item in items if "tea" in item["summary"]]
+    assert len(homes) == len(tea) == 2 * count
+    assert tea[0]["extra"]["reinforcement_count"] == len(tea) - 1
+    ended = {item["id"] for item in homes if item["valid_to"]}
+    assert {item["fact"]["value"] for item in homes} == {"Berlin", "Lisbon"}
+    assert {item["fact"]["value"] for item in homes if item["id"] not in ended} == {homes[-1]["fact"]["value"]}
+    assert all(item["superseded_by"] for item in homes if item["id"] in ended)
+
+
 def test_eight_threads_share_one_service(tmp_path: Path) -> None:
     with service(tmp_path, "maya") as memory, ThreadPoolExecutor(8) as threads:
         calls = [

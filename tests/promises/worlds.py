@@ -48,6 +48,7 @@ class World:
         )
         memory.memorize(talk(FACTS[:3]), user=BOB)
         self.item_id: str = made["memory_item"]["id"]
+        self.operation_id: str = made["operation_id"]
         self.resource_id: str = self.resource["resource"]["id"]
         self.url: str = self.resource["resource"]["url"]
         self.database = operator.parts.database

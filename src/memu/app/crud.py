@@ -13,16 +13,19 @@ import orjson
 from numpy.typing import NDArray
 
 from memu.app.categories import refresh, refresh_stale
+from memu.app.changes import superseded_items
 from memu.app.present import category_dict, plain, resource_dict, show_items
 from memu.app.wiring import Parts
 from memu.app.work import file_items
 from memu.backends.base import Condition, equals
 from memu.backends.repeat import repeated
-from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TEXTS
+from memu.backends.schema import CATEGORIES, IMAGES, ITEMS, LINKS, OPERATIONS, RESOURCES, TEXTS
 from memu.database.core import Database
+from memu.database.operations import Operation
 from memu.database.repository import Repository
 from memu.database.rows import Wanted, check_memory_type, check_metadata, check_text, delete_items
 from memu.errors import InputError, NotFoundError
+from memu.extract.attributes import read_fact
 from memu.extract.base import CategoryView, ExtractedItem
 from memu.models import MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope
@@ -128,8 +131,10 @@ def create_item(
         embedder=parts.embedder.recorded if vector is not None else None,
         filed_in=_wanted(parts, categories, vector is not None),
         metadata=kept,
+        fact=read_fact(content),
+        operation=(operation := Operation("create", parts.memorize.operations_kept)),
     )
-    return _answer(parts, database, item, _categories_of(database, item.id) if propagate else [])
+    return _answer(parts, database, item, _categories_of(database, item.id) if propagate else [], operation)
 
 
 def _checked(memory_type: str | None, categories: Sequence[str] | None, metadata: Any) -> dict[str, Any]:
@@ -165,6 +170,7 @@ def update_item(
     kept = _checked(memory_type, categories, metadata)
     database = parts.database.bound(scope)
     before = _categories_of(database, memory_id)
+    speaker = _held(database, memory_id).speaker
     item = database.memory_item_repo.update_item(
         item_id=memory_id,
         memory_type=memory_type,
@@ -173,9 +179,11 @@ def update_item(
         embedder=parts.embedder.recorded if vector is not None else None,
         metadata=kept,
         filed_in=None if categories is None else _wanted(parts, categories, vector is not None),
+        fact=None if content is None else read_fact(content, speaker=speaker),
+        operation=(operation := Operation("update", parts.memorize.operations_kept)),
     )
     touched = list(dict.fromkeys([*before, *_categories_of(database, memory_id)]))
-    return _answer(parts, database, item, touched if propagate else [])
+    return _answer(parts, database, item, touched if propagate else [], operation)
 
 
 def _categories_of(database: Database, memory_id: str) -> list[str]:
@@ -189,8 +197,10 @@ def delete_item(parts: Parts, scope: Scope, memory_id: str, propagate: bool) -> 
     item = _held(database, memory_id)
     touched = _categories_of(database, memory_id)
     shown = show_items(database, [item])[0]
-    database.memory_item_repo.delete_item(memory_id)
-    return {"memory_item": shown, "category_updates": _updates(parts, database, touched if propagate else [])}
+    operation = Operation("delete", parts.memorize.operations_kept)
+    database.memory_item_repo.delete_item(memory_id, operation=operation)
+    updates = _updates(parts, database, touched if propagate else [])
+    return {"memory_item": shown, "category_updates": updates, "operation_id": operation.kept_id}
 
 
 def delete_resource(parts: Parts, scope: Scope, resource: str) -> dict[str, Any]:
@@ -250,6 +260,8 @@ def clear(parts: Parts, scope: Scope, where: Mapping[str, Any]) -> dict[str, Any
         delete_items(writer, ())
         for table in (TEXTS, RESOURCES, CATEGORIES):
             writer.delete(table, ())
+        for table in (IMAGES, OPERATIONS):
+            writer.erase(table)
     remove_copies(parts, database, [one.local_path for one in resources])
     return _deleted(categories, items, resources)
 
@@ -264,9 +276,16 @@ def _deleted(
     }
 
 
-def _answer(parts: Parts, database: Database, item: MemoryItem, touched: Sequence[str]) -> dict[str, Any]:
+def _answer(
+    parts: Parts, database: Database, item: MemoryItem, touched: Sequence[str], operation: Operation
+) -> dict[str, Any]:
     updates = _updates(parts, database, touched)
-    return {"memory_item": show_items(database, [item])[0], "category_updates": updates}
+    return {
+        "memory_item": show_items(database, [item])[0],
+        "category_updates": updates,
+        "superseded": superseded_items(database, item),
+        "operation_id": operation.kept_id,
+    }
 
 
 def _updates(parts: Parts, database: Database, category_ids: Sequence[str]) -> list[dict[str, Any]]:

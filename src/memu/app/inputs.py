@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,20 @@ def read_score(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"min_score is {value!r}: expected a number from 0 to 1.")
     return float(value)
+
+
+def read_time(name: str, value: Any) -> datetime | None:
+    """A time in UTC, or None; one without a zone is UTC, and a day is its beginning."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise InputError(f"{name} is {value!r}: expected an ISO date or time (2024-05-31T18:00:00Z).") from None
+    if value is not None and not isinstance(value, datetime):
+        raise InputTypeError(f"{name} is a {type(value).__name__}: expected a datetime or an ISO string.")
+    if value is None or value.tzinfo is None:
+        return value and value.replace(tzinfo=UTC)
+    return value.astimezone(UTC)
 
 
 def read_limit(name: str, value: Any, default: int | None) -> int | None:

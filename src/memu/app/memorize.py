@@ -1,7 +1,7 @@
 """`memorize`: load, compare, extract, embed, write; everything before the one transaction only reads."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from memu.app.compare import Plan, compare
 from memu.app.present import category_dict, item_dicts, relations_of, resource_dict
 from memu.app.wiring import Parts, Progress
 from memu.app.work import work_out
-from memu.app.write import afterwards, write
+from memu.app.write import Written, afterwards, write
 from memu.errors import ConflictError
 from memu.scope import Scope
 from memu.sources.base import Source
@@ -31,14 +31,14 @@ async def memorize(
         if plan.status == "unchanged":
             warnings = _metadata_warnings(plan, metadata)
             await parts.write(afterwards, warnings, partial(refresh_stale, parts, database))
-            return await parts.store(_result, parts, scope, plan, [], warnings)
+            return await parts.store(_result, parts, scope, Written(plan), warnings)
         work = await parts.compute(work_out, parts, source, plan, progress)
         work.summaries = await parts.store(plan_summaries, parts, scope, work.ids, work.items, work.vectors, work.filed)
         written = await parts.write(write, parts, scope, source, plan, work, metadata)
         if written is not None:
             warnings = [*work.warnings, *written.warnings]
             await parts.write(afterwards, warnings, partial(refresh_stale, parts, database))
-            return await parts.store(_result, parts, scope, written.plan, written.item_ids, warnings, written.stale)
+            return await parts.store(_result, parts, scope, written, warnings)
         logger.info("the source changed during the call; working it out again")
     raise ConflictError(
         f"{source.url or 'the source'} was changed by others {ATTEMPTS} times during this call: repeat it."
@@ -56,16 +56,10 @@ def _plan(parts: Parts, scope: Scope, source: Source) -> Plan:
         return compare(reader, source)
 
 
-def _result(
-    parts: Parts,
-    scope: Scope,
-    plan: Plan,
-    item_ids: Sequence[str],
-    warnings: list[str],
-    stale: Sequence[str] = (),
-) -> dict[str, Any]:
-    """What `memorize` returns: the resource, what was added, and what there is to say about it."""
+def _result(parts: Parts, scope: Scope, written: Written, warnings: list[str]) -> dict[str, Any]:
+    """What `memorize` returns: the resource, what was added, what holds no longer, and what there is to say of it."""
     database = parts.database.bound(scope)
+    plan, item_ids = written.plan, written.item_ids
     resource = database.resource_repo.get(plan.resource["id"]) if plan.resource else None
     items = item_dicts(database, item_ids)
     shown = resource_dict(resource) if resource else None
@@ -76,6 +70,8 @@ def _result(
         "items": items,
         "categories": [category_dict(one) for one in read_categories(parts, database)],
         "relations": relations_of(database, item_ids),
-        "stale_categories": list(stale),
+        "superseded": item_dicts(database, written.superseded),
+        "operation_id": written.operation_id,
+        "stale_categories": written.stale,
         "warnings": warnings,
     }

@@ -34,7 +34,8 @@ def item_dicts(
     """Items by id, in the order of the ids; those that are gone meanwhile are left out."""
     if not ids:
         return []
-    records = {one.id: one for one in database.memory_item_repo.page({"id__in": list(ids)}, embeddings=False)}
+    found = database.memory_item_repo.page({"id__in": list(ids)}, embeddings=False, superseded=True)
+    records = {one.id: one for one in found}
     shown = show_items(database, [records[one] for one in ids if one in records])
     for item in shown:
         if scores is not None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ async def retrieve(
     history: Sequence[Turn] = (),
     top_k: int | None,
     min_score: float | None,
+    as_of: datetime | None = None,
 ) -> dict[str, Any]:
     """Search the three tiers of a scope; see `MemoryService.retrieve`."""
     _check_fields(where)
@@ -39,7 +41,7 @@ async def retrieve(
 
     async def find(query: str) -> Found:
         vector, dense_off = await query_vector(parts, query)
-        tiers, found = await parts.store(search_tiers, parts, scope, query, vector, where, most, min_score)
+        tiers, found = await parts.store(search_tiers, parts, scope, query, vector, where, most, min_score, as_of)
         signals = read_signals(found, dense_off, where)
         if "items" in found and parts.retrieve.item.ranking != "similarity":
             signals["ranking"] = parts.retrieve.item.ranking
@@ -86,10 +88,11 @@ def search_tiers(
     where: Mapping[str, Any],
     top_k: int | None,
     min_score: float | None,
+    as_of: datetime | None = None,
 ) -> tuple[Tiers, dict[str, Hits]]:
     """The three tiers of an answer, and the hits of those that were searched.
 
-    A filter limits each tier that has its field.
+    A filter limits each tier that has its field; `as_of` is a time at which the items must have held.
     """
     settings = parts.retrieve
     database = parts.database.bound(scope)
@@ -99,7 +102,8 @@ def search_tiers(
         tier: TierConfig = getattr(settings, option)
         if tier.enabled:
             query = Query(question, vector, None, limits[name], min_score, weigh=_weigher(database, tier))
-            found[name] = search(database.handle, scope, table, query, _applicable(table, where))
+            then = as_of if table == ITEMS else None
+            found[name] = search(database.handle, scope, table, query, _applicable(table, where), as_of=then)
             answer[name] = _shown(database, table, found[name])
     return answer, found
 

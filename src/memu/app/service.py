@@ -1,11 +1,12 @@
 """`MemoryService`: the calls that users make; every one ends in one step of its own module."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from os import PathLike
 from typing import Any
 
+from memu.app import changes, crud, forget, inputs, retrieve
 from memu.app import context as context_text
-from memu.app import crud, forget, inputs, retrieve
 from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
 from memu.database.rows import check_memory_type, check_metadata, check_text
@@ -70,7 +71,8 @@ class MemoryService(ServiceBase):
 
         Returns:
             `status` ("created", "unchanged", "extended", "replaced" or "new_version"), `resource`, `resources`,
-            `items` that were added, `categories`, `relations`, `stale_categories` and `warnings`.
+            `items` that were added, `superseded` items that hold no longer because of them, `categories`, `relations`,
+            `operation_id` for `undo` (None when nothing was written), `stale_categories` and `warnings`.
 
         Raises:
             InputError, SourceError: what was given cannot be meant or read; nothing was kept.
@@ -97,6 +99,7 @@ class MemoryService(ServiceBase):
         *,
         top_k: int | None = None,
         min_score: float | None = None,
+        as_of: datetime | str | None = None,
         user: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Find what matters for a question.
@@ -110,6 +113,7 @@ class MemoryService(ServiceBase):
                 `created_at`, `metadata.key` and fields of their own, categories only `created_at`.
             top_k: how many results of each tier.
             min_score: leave out results below this score (0..1).
+            as_of: a time, as a datetime or in ISO form: the items that held then, instead of those that hold now.
             user: whose memory; the same as naming it in `where`.
 
         Returns:
@@ -134,6 +138,7 @@ class MemoryService(ServiceBase):
             history=history,
             top_k=inputs.read_limit("top_k", top_k, None),
             min_score=inputs.read_score(min_score),
+            as_of=inputs.read_time("as_of", as_of),
         )
 
     async def context(
@@ -209,7 +214,8 @@ class MemoryService(ServiceBase):
         """Store one memory in the caller's words; without `memory_categories` it is filed by the rules.
 
         Returns:
-            `{"memory_item": {…}, "category_updates": […]}`; `propagate` brings the categories' summaries up to date.
+            `{"memory_item": {…}, "category_updates": […], "superseded": […], "operation_id": …}`; with `propagate` the
+            categories' summaries are brought up to date.
         """
         scope = self._scope(user)
         check_memory_type(memory_type)
@@ -260,8 +266,32 @@ class MemoryService(ServiceBase):
     async def delete_memory_item(
         self, *, memory_id: str, user: Mapping[str, Any] | None = None, propagate: bool = True
     ) -> dict[str, Any]:
-        """Delete one memory with its history, and its words from the summaries of its categories."""
+        """Delete one memory for good, with its history, and its words from the summaries of its categories."""
         return await self._write(crud.delete_item, self._scope(user), check_text("memory_id", memory_id), propagate)
+
+    async def history(self, item_id: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """What became of one memory; NotFoundError when this scope does not hold it.
+
+        Returns:
+            `memory_item` as it is now; `history`, what it was `before` each `event` ("update", "supersede", "undo"),
+            oldest first; `superseded`, the memories whose place it took.
+        """
+        return await self._read(changes.history, self._scope(user), check_text("item_id", item_id))
+
+    async def undo(self, operation_id: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Take one call back: what it added goes, what it changed or superseded is as it was, all in one transaction.
+
+        Undoing is an operation, too: undo its `operation_id`, and the call's work is there again. What was deleted is
+        deleted for good and cannot be had back.
+
+        Returns:
+            `undone` and its `kind`, `restored` items, ids of `removed` items, `operation_id` and `warnings`.
+
+        Raises:
+            NotFoundError: this scope has no such operation, or no longer (`memorize_config`'s `operations_kept`).
+            UndoError: it was undone already, deleted something, or later calls changed the same rows: it names them.
+        """
+        return await self._write(changes.undo, self._scope(user), check_text("operation_id", operation_id))
 
     async def delete_resource(self, resource: str, *, user: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Delete a resource, named by its id or URL, with every item that came from it, its text and its copy."""

@@ -14,8 +14,11 @@ from memu.app.work import Work
 from memu.backends.base import Condition, Row, equals
 from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
+from memu.database.facts import fact_columns, reinforce, settle_facts, supersede, text_hash
+from memu.database.operations import Operation, Recording
 from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items, mark_stale
 from memu.database.sweeping import sweep_scope
+from memu.database.undoing import splice_of
 from memu.database.unit import ScopedWriter
 from memu.errors import MemuError
 from memu.extract.base import ExtractedItem
@@ -35,6 +38,8 @@ class Written:
     plan: Plan
     item_ids: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
+    superseded: list[str] = field(default_factory=list)
+    operation_id: str | None = None
     warnings: list[str] = field(default_factory=list)
 
 
@@ -44,11 +49,13 @@ def write(
 ) -> Written | None:
     """Write a source and its items in one transaction; None when the plan no longer holds and nothing was written."""
     store = parts.database.handle
+    operation = Operation("memorize", parts.memorize.operations_kept)
     copy = _keep_copy(parts, scope, source)
     try:
         with store.writer(scope, parts.embedder.recorded if work.vectors is not None else None) as writer:
             now = compare(writer, source)
-            writing = Writing(parts, writer, source, now, work, metadata, copy)
+            recording = Recording(writer, store, operation)
+            writing = Writing(parts, writer, source, now, work, metadata, copy, recording)
             written = writing.run() if plan.still(now) else None
     except BaseException:
         _drop_copy(parts, scope, copy)
@@ -107,6 +114,7 @@ class Writing:
     work: Work
     metadata: Mapping[str, Any]
     copy: Path | None
+    recording: Recording
 
     def run(self) -> Written:
         """Write resource, text, items, links and summaries."""
@@ -118,11 +126,24 @@ class Writing:
         if self.plan.status == "replaced":
             self._carry_over(resource["id"])
         rows, links = self._item_rows(resource["id"], shift, categories)
+        reinforce(self.writer, store, rows, self.recording)
         self.writer.put(ITEMS, rows)
+        self.recording.created(ITEMS, [row["id"] for row in rows])
         link_items(self.writer, store, links)
         written = Written(replace(self.plan, resource=resource), [row["id"] for row in rows])
         written.stale = self._write_summaries(categories)
+        written.superseded = self._supersede(rows)
+        self.recording.finish()
+        written.operation_id = self.recording.operation.id if self.recording.operation else None
         return written
+
+    def _supersede(self, rows: Sequence[Row]) -> list[str]:
+        """What the new items make of older ones, and of each other; the summaries that held those words are stale."""
+        store = self.parts.database.handle
+        decided = [(one, row) for item, row in zip(self.work.items, rows, strict=True) for one in item.supersedes]
+        ended = supersede(self.writer, store, decided, self.recording)
+        ended += settle_facts(self.writer, store, [row["fact_key"] for row in rows], self.recording)
+        return list(dict.fromkeys(ended))
 
     @property
     def _configured(self) -> Sequence[Any]:
@@ -150,8 +171,10 @@ class Writing:
         messages = _message_rows(self.source, self.source.messages, 0)
         self.writer.put(RESOURCES, [row])
         self.writer.put(TEXTS, [{"id": row["id"], "text": self.source.text, "messages": messages}])
+        self.recording.created(RESOURCES, [row["id"]])
         if self.plan.status == "replaced" and self.plan.resource:
             former = equals(id=self.plan.resource["id"])
+            self.recording.changed(RESOURCES, [self.plan.resource])
             self.writer.update(RESOURCES, {"superseded_by": row["id"], "updated_at": now}, former)
         return row
 
@@ -171,6 +194,8 @@ class Writing:
         shift = start - known_end
         fresh = _message_rows(self.source, self.source.messages[self.plan.first :], shift)
         text = kept["text"][:start] + self.source.text[known_end:]
+        splice = splice_of(kept, start, len(kept["messages"]))
+        self.recording.changed(RESOURCES, [held], further={held["id"]: {"splice": splice}})
         values: Row = {"content_hash": self.source.hashes[-1], "updated_at": self.parts.database.handle.now()}
         if self._local_path:
             values["local_path"] = self._local_path
@@ -185,7 +210,9 @@ class Writing:
         former = self.plan.resource or {}
         places = self._places(former["id"])
         gone = []
-        for row in self.writer.find(ITEMS, equals(resource_id=former["id"], valid_to=None)):
+        rows = self.writer.find(ITEMS, equals(resource_id=former["id"], valid_to=None))
+        self.recording.changed(ITEMS, rows)
+        for row in rows:
             moved = _moved(row, places, self.source)
             if moved is None:
                 gone.append(row)
@@ -221,7 +248,8 @@ class Writing:
             vector = None if self.work.vectors is None else self.work.vectors[position]
             own = {"id": self.work.ids[position], "resource_id": resource_id, "embedding": vector}
             at = {"created_at": times[position], "updated_at": times[position], "metadata": dict(self.metadata)}
-            rows.append({**item_defaults(), **_item_row(item, shift), **own, **at})
+            since = {"valid_from": item.said_at or times[position]}
+            rows.append({**item_defaults(), **_item_row(item, shift), **own, **at, **since})
             filed = (name for name in self.work.filed[position] if name in categories)
             links += [(self.work.ids[position], categories[name]["id"]) for name in filed]
         return rows, links
@@ -289,5 +317,7 @@ def _item_row(item: ExtractedItem, shift: int) -> Row:
         "source_start": item.start + shift,
         "source_end": item.end + shift,
         "content_hash": digest(item.speaker or "", said, item.heading or "", item.summary),
+        "text_hash": text_hash(item.summary, item.speaker, item.heading),
+        **fact_columns(item.fact),
         "extra": {name: value for name in _EXTRAS if (value := getattr(item, name))},
     }

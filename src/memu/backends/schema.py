@@ -15,6 +15,8 @@ SCOPES = "scopes"
 TOMBSTONES = "tombstones"
 META = "memu_meta"
 STAGED = "staged_embeddings"
+OPERATIONS = "operations"
+IMAGES = "operation_rows"
 
 SEARCHED = (ITEMS, CATEGORIES, RESOURCES)
 """Tables with an embedding, a change sequence and a search index."""
@@ -73,13 +75,23 @@ _TABLES = (
             Column("valid_from", Kind.TIME, nullable=True),
             Column("valid_to", Kind.TIME, nullable=True),
             Column("superseded_by", Kind.ID, nullable=True),
+            Column("fact", Kind.JSON, default={}),
+            Column("fact_key", Kind.HASH, nullable=True),
+            Column("text_hash", Kind.HASH, nullable=True),
             _METADATA,
             _EXTRA,
             *_TIMES,
             _SEQ,
         ),
         key=("id",),
-        indexes=(("created_at", "id"), ("resource_id",), ("seq",), ("memory_type", "created_at")),
+        indexes=(
+            ("created_at", "id"),
+            ("resource_id",),
+            ("seq",),
+            ("memory_type", "created_at"),
+            ("fact_key",),
+            ("text_hash",),
+        ),
         references=(Reference(("resource_id",), RESOURCES, ("id",)),),
     ),
     Table(
@@ -119,6 +131,35 @@ _TABLES = (
         key=("id",),
         indexes=(("item_id", "created_at"),),
         references=(Reference(("item_id",), ITEMS, ("id",)),),
+    ),
+    Table(
+        OPERATIONS,
+        (
+            Column("id", Kind.ID),
+            Column("kind", Kind.WORD),
+            Column("position", Kind.INTEGER),
+            Column("detail", Kind.JSON, default={}),
+            Column("undoes", Kind.ID, nullable=True),
+            Column("undone_by", Kind.ID, nullable=True),
+            Column("created_at", Kind.TIME),
+        ),
+        key=("id",),
+        indexes=(("position",),),
+    ),
+    Table(
+        IMAGES,
+        (
+            Column("id", Kind.ID),
+            Column("operation_id", Kind.ID),
+            Column("kind", Kind.WORD),
+            Column("row_id", Kind.ID),
+            Column("removed", Kind.BOOLEAN, default=False),
+            Column("row_seq", Kind.INTEGER, default=0),
+            Column("before", Kind.JSON),
+        ),
+        key=("id",),
+        indexes=(("operation_id",), ("row_id",)),
+        references=(Reference(("operation_id",), OPERATIONS, ("id",)),),
     ),
     Table(SCOPES, (_SEQ, Column("epoch", Kind.ID)), key=()),
     Table(

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from memu.cli import care, files, forget, lists, memorize, retrieve, transfer
+from memu.cli import care, changes, files, forget, lists, memorize, retrieve, transfer
 from memu.cli.session import FAILED, INTERRUPTED, Session
 from memu.errors import MemuError
 
@@ -86,7 +86,7 @@ def options(
     ctx.obj.set_up_logging()
 
 
-for module in (memorize, retrieve, lists, forget, files, transfer, care):
+for module in (memorize, retrieve, lists, changes, forget, files, transfer, care):
     module.register(app)
 
 

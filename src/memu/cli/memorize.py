@@ -174,13 +174,16 @@ def _run(session: Session, memory: Any, job: Job, options: dict[str, Any], outco
     except MemuError as error:
         _fail(outcome, job.name, error)
         return
-    kept = {name: result[name] for name in ("status", "resource", "items", "stale_categories", "warnings")}
+    told = ("status", "resource", "items", "superseded", "operation_id", "stale_categories", "warnings")
+    kept = {name: result[name] for name in told}
     outcome.done.append({"source": job.name, **kept})
     for warning in result["warnings"]:
         typer.echo(f"memu: {job.name}: {warning}", err=True)
     if not session.json:
         added = f"{len(result['items'])} items" if result["status"] != "unchanged" else "nothing new"
         typer.echo(f"{result['status']:<11} {job.name}  {added}  ({time.monotonic() - started:.1f} s)")
+        if ended := len(result["superseded"]):
+            typer.echo(f"{ended:>13} hold no longer because of it; to take it back: memu undo {result['operation_id']}")
 
 
 def _with_guess(job: Job, options: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ def retrieve(
     min_score: Annotated[
         float | None, typer.Option(min=0.0, max=1.0, help="Leave out what scores lower than this (0 to 1).")
     ] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="TIME", help="The memories that held then, such as 2024-05-31.")
+    ] = None,
     context: Annotated[
         int | None,
         typer.Option(metavar="MAX_TOKENS", min=1, help="Print the memories as prompt text of at most so many tokens."),
@@ -32,9 +35,9 @@ def retrieve(
     """Find what matters for a question: the memories, best first, with where they come from."""
     session: Session = ctx.obj
     asked, filters = " ".join(question), filters_of(where or [])
-    if context is not None and (top_k is not None or min_score is not None):
+    if context is not None and any(one is not None for one in (top_k, min_score, as_of)):
         raise typer.BadParameter(
-            "takes neither --top-k nor --min-score: the tokens are the limit", param_hint="--context"
+            "takes neither --top-k nor --min-score nor --as-of: the tokens are the limit", param_hint="--context"
         )
     with session.service() as memory:
         if context is not None:
@@ -42,7 +45,7 @@ def retrieve(
             session.show({"context": text}, *([text] if text else []))
             found = bool(text)
         else:
-            answer = memory.sync.retrieve(asked, filters, top_k=top_k, min_score=min_score)
+            answer = memory.sync.retrieve(asked, filters, top_k=top_k, min_score=min_score, as_of=as_of)
             found = bool(answer["items"] or answer["categories"] or answer["resources"])
             session.show(answer, *_lines(answer))
     if not found:

@@ -10,6 +10,8 @@ from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.backends.vectors import checked
 from memu.database import fields
+from memu.database.facts import fact_columns, reinforce, settle_facts, text_hash
+from memu.database.operations import Operation, Recording, erase_images, links_of
 from memu.database.repository import Checks, Repository, claimed
 from memu.database.rows import (
     LIVE,
@@ -30,6 +32,7 @@ from memu.database.rows import (
 from memu.database.unit import ScopedWriter
 from memu.database.vectors import Recorded
 from memu.errors import InputError, NotFoundError
+from memu.extract.base import Fact
 from memu.models import CategoryItem, MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope
 from memu.sources.hashing import digest
@@ -89,6 +92,7 @@ class ResourceRepo(Repository[Resource]):
 
     def _delete(self, writer: ScopedWriter, ids: Sequence[str]) -> list[str]:
         delete_items(writer, [Condition("resource_id", "in", tuple(ids))])
+        erase_images(writer, RESOURCES, ids)
         writer.delete(TEXTS, [Condition("id", "in", tuple(ids))])
         return super()._delete(writer, ids)
 
@@ -99,6 +103,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
     table = ITEMS
     model = MemoryItem
     visible = LIVE
+    _derived: ClassVar[Mapping[str, Mapping[str, Any]]] = {"summary": {"fact": {}, "fact_key": None, "text_hash": None}}
     checks: ClassVar[Checks] = {
         **Repository.checks,
         "memory_type": check_memory_type,
@@ -129,11 +134,15 @@ class MemoryItemRepo(Repository[MemoryItem]):
         user_data: Mapping[str, Any] | None = None,
         embedder: Recorded | None = None,
         filed_in: Sequence[Wanted] = (),
+        fact: Fact | None = None,
+        operation: Operation | None = None,
         **further: Any,
     ) -> MemoryItem:
         """Store one item, filed in categories that are made when they are missing; all in one transaction.
 
         A `resource_id` that the scope does not hold is stored as None, kept as `extra["origin_resource_id"]`, logged.
+        `fact` is what the item states of an attribute with one value at a time: older statements are superseded. Under
+        an `operation` the call can be undone.
 
         Raises:
             InputError: an unknown memory type, an empty summary, or a bad vector.
@@ -142,10 +151,18 @@ class MemoryItemRepo(Repository[MemoryItem]):
         check_text("summary", summary)
         vector, scope = checked(embedding), self._scope(user_data)
         row = self._new(**{**item_defaults(), **further}, memory_type=memory_type, summary=summary, embedding=vector)
+        row.update(fact_columns(fact), text_hash=text_hash(summary, row["speaker"]))
+        row["valid_from"] = row["valid_from"] or row["said_at"] or row["created_at"]
         with self.store.writer(scope, claimed(vector, embedder)) as writer:
+            recording = Recording(writer, self.store, operation)
             row.update(known_resource(writer, resource_id, row["extra"]))
+            reinforce(writer, self.store, [row], recording)
             writer.put(ITEMS, [row])
+            recording.created(ITEMS, [row["id"]])
             file_under(writer, self.store, row["id"], filed_in)
+            settle_facts(writer, self.store, [row["fact_key"]], recording)
+            recording.finish()
+            row = writer.get(ITEMS, equals(id=row["id"]), self._columns) or row
         return self._record({**scope.as_dict(), **{name: row[name] for name in self._columns if name in row}})
 
     @repeated
@@ -160,11 +177,13 @@ class MemoryItemRepo(Repository[MemoryItem]):
         metadata: Mapping[str, Any] | None = None,
         filed_in: Sequence[Wanted] | None = None,
         embedder: Recorded | None = None,
+        fact: Fact | None = None,
+        operation: Operation | None = None,
         user_data: Mapping[str, Any] | None = None,
     ) -> MemoryItem:
         """Change an item; what it was is kept in its history. `extra` and `metadata` are merged into what is there.
 
-        `filed_in` replaces the categories that it is filed in; None leaves them.
+        `filed_in` replaces the categories that it is filed in; None leaves them. `fact` is what a new summary states.
 
         Raises:
             NotFoundError: the scope holds no such item.
@@ -186,21 +205,34 @@ class MemoryItemRepo(Repository[MemoryItem]):
                 values["extra"] = {**before["extra"], **extra}
             if metadata:
                 values["metadata"] = {**before["metadata"], **metadata}
+            if summary is not None:
+                values |= fact_columns(fact)
+                values["text_hash"] = text_hash(summary, before["speaker"], before["extra"].get("heading"))
+            recording = Recording(writer, self.store, operation)
+            links = links_of(writer, [item_id]) if filed_in is not None else None
+            recording.changed(ITEMS, [before], embeddings=vector is not None, further=links)
             keep_history(writer, self.store, "update", [before])
             mark_stale(writer, [item_id])
             if filed_in is not None:
                 writer.delete(LINKS, equals(item_id=item_id))
                 file_under(writer, self.store, item_id, filed_in)
             writer.update(ITEMS, {**values, "updated_at": self.store.now()}, equals(id=item_id))
+            settle_facts(writer, self.store, [values.get("fact_key")], recording)
+            recording.finish()
             row = writer.get(ITEMS, equals(id=item_id), self._columns)
         return self._record(row or before)
 
     @repeated
-    def delete_item(self, item_id: str, user_data: Mapping[str, Any] | None = None) -> None:
-        """Delete an item with its links and its history; an id that the scope does not hold is NotFoundError."""
+    def delete_item(
+        self, item_id: str, user_data: Mapping[str, Any] | None = None, operation: Operation | None = None
+    ) -> None:
+        """Delete an item for good, with its links and its history; NotFoundError when the scope does not hold it."""
         scope = self._find_owner(item_id, user_data)
         with self.store.writer(scope) as writer:
             delete_items(writer, equals(id=item_id))
+            recording = Recording(writer, self.store, operation)
+            recording.final()
+            recording.finish()
 
     def history(self, item_id: str) -> list[dict[str, Any]]:
         """What an item was before each change, oldest first."""

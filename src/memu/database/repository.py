@@ -32,6 +32,8 @@ class Repository(Generic[R]):
     model: ClassVar[type[Record]]
     visible: ClassVar[Where] = ()
     checks: ClassVar[Checks] = {"embedding": checked}
+    _derived: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """For a field that is assigned: what follows from it and no longer holds."""
 
     def __init__(self, store: Store, scope: Scope | None) -> None:
         self.store = store
@@ -140,7 +142,7 @@ class Repository(Generic[R]):
             value = self.checks[name](value)
         elif isinstance(value, str) and value:
             check_text(name, value)
-        values = {name: value, "updated_at": self.store.now()}
+        values = {name: value, **self._derived.get(name, {}), "updated_at": self.store.now()}
         with self.store.writer(self._owner_of(record), claimed(value if name == "embedding" else None)) as writer:
             if not writer.update(self.table, values, equals(id=record.id)):
                 raise NotFoundError(f"{self.model.__name__} {record.id!r} was deleted.")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from memu.backends.base import Condition, Row, RowsOf, Where, equals
 from memu.backends.filters import unreachable
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES
+from memu.database.operations import erase_images
 from memu.database.store import Store
 from memu.database.unit import ScopedWriter
 from memu.errors import InputError
@@ -107,6 +108,9 @@ def item_defaults() -> dict[str, Any]:
         "valid_from": None,
         "valid_to": None,
         "superseded_by": None,
+        "fact": {},
+        "fact_key": None,
+        "text_hash": None,
         "metadata": {},
         "extra": {},
     }
@@ -147,7 +151,7 @@ def mark_stale(writer: ScopedWriter, item_ids: Sequence[str]) -> None:
 
 
 def delete_items(writer: ScopedWriter, where: Where) -> list[str]:
-    """Delete items with their links and their history; returns the ids of the items."""
+    """Delete items for good, with links, history, and what operations keep of them; returns the ids of the items."""
     ids = tuple(row["id"] for row in writer.find(ITEMS, where, columns=("id",)))
     if not ids:
         return []
@@ -155,6 +159,7 @@ def delete_items(writer: ScopedWriter, where: Where) -> list[str]:
     named = [Condition("item_id", "in", ids)]
     writer.delete(LINKS, named)
     writer.delete(HISTORY, named)
+    erase_images(writer, ITEMS, ids)
     return writer.delete(ITEMS, [Condition("id", "in", ids)])
 
 

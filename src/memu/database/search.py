@@ -3,17 +3,19 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memu.backends.base import Condition, Row
+from memu.backends.base import Condition, Row, RowsOf
 from memu.backends.filters import matches
 from memu.backends.schema import CATEGORIES, ITEMS, LINKS, RESOURCES, TOMBSTONES
 from memu.backends.vectors import as_array
 from memu.database import fields
+from memu.database.facts import began
 from memu.database.rows import LIVE
 from memu.database.store import Store
 from memu.database.unit import ScopedReader, owned
@@ -47,8 +49,12 @@ def search(
     where: Mapping[str, Any] | None = None,
     *,
     further: Sequence[Condition] = (),
+    as_of: datetime | None = None,
 ) -> Hits:
     """The best records of one table for a query, filtered before the cut; `further` conditions are on index fields.
+
+    With `as_of` the items that held at that time, found in an index of their own, which also has those that hold no
+    longer: they must not weigh on what is found now.
 
     Raises:
         FilterError: an unknown field or operator.
@@ -56,13 +62,31 @@ def search(
     """
     with store.reader(scope) as reader:
         conditions = [*further, *fields.conditions(table, where, reader)]
-        index = _fresh_index(store, reader, table)
-    keep = (lambda values: matches(values, conditions)) if conditions else None
-    query = replace(query, keep=keep)
+        index = _fresh_index(store, reader, table, whole=as_of is not None)
+    query = replace(query, keep=_filter(conditions, as_of))
     if store.searches_vectors and query.vector is not None:
         with _dimension_checked(store, query.vector):
-            query = replace(query, cosines=_cosines(store, scope, table, query, conditions, index))
+            on_rows = [*fields.on_rows(one for one in conditions if one.field != EMBEDDED), *_held_at(as_of)]
+            query = replace(query, cosines=_cosines(store, scope, table, query, on_rows, index))
     return index.search(query)
+
+
+def _filter(conditions: Sequence[Condition], as_of: datetime | None) -> Callable[[Mapping[str, Any]], bool] | None:
+    """What says of an entry's fields whether it may be returned."""
+    if as_of is None:
+        return (lambda values: matches(values, conditions)) if conditions else None
+    return lambda values: (
+        values["since"] <= as_of
+        and (values["valid_to"] is None or values["valid_to"] > as_of)
+        and matches(values, conditions)
+    )
+
+
+def _held_at(as_of: datetime | None) -> list[Condition]:
+    """The same for rows, as far as it must be to find enough of them: those that had not ended by then."""
+    ended = RowsOf(ITEMS, "id", (Condition("valid_to", "lte", as_of),))
+    later = RowsOf(ITEMS, "id", (Condition("valid_from", "gt", as_of),))
+    return [Condition("id", "not_in_rows", one) for one in (ended, later)] if as_of else []
 
 
 def _cosines(
@@ -79,8 +103,7 @@ def _cosines(
     if len(index) <= SMALL:
         return dict(find(where=owned(scope, ())))
     most = max(CANDIDATES, CANDIDATES_PER_RESULT * query.top_k, WEIGHED if query.weigh else 0)
-    filtered = fields.on_rows(one for one in conditions if one.field != EMBEDDED)
-    found = dict(find(where=owned(scope, filtered), limit=most))
+    found = dict(find(where=owned(scope, conditions), limit=most))
     spoken = index.search(Query(text=query.text, top_k=most, min_score=LEAST))
     if missing := tuple(hit.id for hit in spoken if hit.id not in found):
         found |= find(where=owned(scope, [Condition("id", "in", missing)]))
@@ -145,27 +168,32 @@ def _check_dimension(store: Store, vector: NDArray[np.float32]) -> None:
         raise mismatch(held, unknown(len(vector)))
 
 
-def _fresh_index(store: Store, reader: ScopedReader, table: str) -> ScopeIndex:
+def _fresh_index(store: Store, reader: ScopedReader, table: str, *, whole: bool = False) -> ScopeIndex:
     def refresh(index: ScopeIndex | None) -> Delta | None:
-        return changes(reader, table, index, vectors=not store.searches_vectors)
+        return changes(reader, table, index, vectors=not store.searches_vectors, whole=whole)
 
-    return store.indexes.get((reader.scope, table), refresh)
+    return store.indexes.get((reader.scope, f"all {table}" if whole else table), refresh)
 
 
-def changes(reader: ScopedReader, table: str, index: ScopeIndex | None, *, vectors: bool = True) -> Delta | None:
-    """What an index does not know yet; None when it knows all. Without `vectors` only whether there is one is read."""
+def changes(
+    reader: ScopedReader, table: str, index: ScopeIndex | None, *, vectors: bool = True, whole: bool = False
+) -> Delta | None:
+    """What an index does not know yet; None when it knows all.
+
+    Without `vectors` only whether there is one is read; a `whole` index also has what holds no longer.
+    """
     seq, epoch = reader.state() or (0, "")
     resident = index is not None and index.epoch == epoch
     if resident and index is not None and index.seq == seq:
         return None
     newer = [Condition("seq", "gt", index.seq)] if resident and index is not None else []
     rows = _read(reader, table, newer, vectors=vectors)
-    present = [row for row in rows if _live(row)]
+    present = [row for row in rows if whole or _live(row)]
     entries = _entries(reader, table, present)
     if not resident:
         return Delta(entries, (), seq, epoch, complete=True)
     stones = reader.find(TOMBSTONES, [*newer, Condition("kind", "eq", table)], columns=("id",))
-    gone = {stone["id"] for stone in stones} | {row["id"] for row in rows if not _live(row)}
+    gone = {stone["id"] for stone in stones} | {row["id"] for row in rows}
     # A record that was deleted and made again under its id is both: the row is the newer truth.
     return Delta(entries, gone - {row["id"] for row in present}, seq, epoch)
 
@@ -195,6 +223,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "source_start",
         "said_at",
         "happened_at",
+        "valid_from",
         "valid_to",
     ),
     RESOURCES: (*_BASIC, "caption", "url", "modality", "metadata"),
@@ -237,7 +266,7 @@ def _entry(table: str, row: Row, filed: tuple[str, ...]) -> Entry:
             **values,
             EMBEDDED: vector is not None or row.get("elsewhere"),
             **(reinforcement(row["extra"]) if table == ITEMS else {}),
-            **({"category_id": filed} if table == ITEMS else {}),
+            **({"category_id": filed, "since": began(row), "valid_to": row["valid_to"]} if table == ITEMS else {}),
         },
     )
 

@@ -1,6 +1,7 @@
 """The conformance suite, shipped so that any backend can run it whole; nothing of the library imports it."""
 
 from memu.testing.backend import ALICE, BOB, Backend, Rows, Suite
+from memu.testing.changing import ChangeTests
 from memu.testing.conditions import ConditionTests
 from memu.testing.editing import EditTests
 from memu.testing.finding import MeaningTests, RetrieveTests
@@ -18,7 +19,15 @@ class RecordStoreTests(RowTests, ConditionTests, TransactionTests):
 
 
 class BackendTests(
-    RecordStoreTests, MemorizeTests, ListTests, EditTests, DatabaseTests, RetrieveTests, MeaningTests, MachineTests
+    RecordStoreTests,
+    MemorizeTests,
+    ListTests,
+    EditTests,
+    ChangeTests,
+    DatabaseTests,
+    RetrieveTests,
+    MeaningTests,
+    MachineTests,
 ):
     """Everything that a backend keeps to."""
 

@@ -20,6 +20,8 @@ RESULT = {
     "items",
     "categories",
     "relations",
+    "superseded",
+    "operation_id",
     "stale_categories",
     "warnings",
 }

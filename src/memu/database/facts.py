@@ -1,0 +1,143 @@
+"""Facts that change: which item holds, which one took its place and when; and statements that come again."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from memu.backends.base import Condition, Row
+from memu.backends.schema import ITEMS
+from memu.database.operations import Recording
+from memu.database.rows import LIVE, keep_history, mark_stale
+from memu.database.store import Store
+from memu.database.unit import ScopedWriter
+from memu.errors import NotFoundError
+from memu.extract.attributes import differ
+from memu.extract.base import Fact
+from memu.sources.hashing import digest, normalized
+
+COUNT, LAST = "reinforcement_count", "last_reinforced_at"
+"""Where an item's `extra` says how often its words came again, and when last."""
+
+Ends = dict[str, tuple[datetime, str]]
+"""For an item: since when it holds no longer, and the item that took its place."""
+
+
+def fact_columns(fact: Fact | None) -> Row:
+    """The columns that keep a fact, and the key by which others of its subject and attribute are found."""
+    if fact is None:
+        return {"fact": {}, "fact_key": None}
+    return {"fact": fact.as_dict(), "fact_key": digest(fact.subject.casefold(), fact.attribute)}
+
+
+def text_hash(summary: str, speaker: str | None, heading: str | None = None) -> str:
+    """The identity of a statement, whenever it is made: who says it, under which heading, the normalised words."""
+    return digest(speaker or "", heading or "", normalized(summary))
+
+
+def began(row: Mapping[str, Any]) -> datetime:
+    """Since when an item holds: when it was said, else when it was made."""
+    since: datetime = row["valid_from"] or row["said_at"] or row["created_at"]
+    return since
+
+
+def settle(rows: Iterable[Mapping[str, Any]]) -> Ends:
+    """What the statements of one subject's attribute make of each other, whatever order they came to be known in.
+
+    Each holds from its beginning until the next one that says another value; of equal beginnings the one that was made
+    later is the later one, but statements of one message never exclude each other.
+    """
+    ends: Ends = {}
+    waiting: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: (began(row), row["created_at"], row["id"])):
+        value = row["fact"].get("value", "")
+        for other in [one for one in waiting if differ(one, value)]:
+            same = [one for one in waiting[other] if _of_one_message(one, row)]
+            ends |= {one["id"]: (began(row), row["id"]) for one in waiting[other] if one not in same}
+            waiting[other] = same
+        waiting = {one: held for one, held in waiting.items() if held}
+        waiting.setdefault(value, []).append(row)
+    return ends
+
+
+def _of_one_message(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return bool(
+        one["resource_id"] and one["resource_id"] == other["resource_id"] and one["message_ids"] == other["message_ids"]
+    )
+
+
+_COLUMNS = ("id", "fact", "resource_id", "message_ids", "said_at", "created_at", "valid_from", "valid_to", "fact_key")
+
+
+def settle_facts(writer: ScopedWriter, store: Store, keys: Iterable[str | None], recording: Recording) -> list[str]:
+    """Bring the statements of some attributes into order; the ids of those that hold no longer because of it.
+
+    An end only ever moves to an earlier time: nothing that somebody else decided is taken back.
+    """
+    wanted = tuple({key for key in keys if key})
+    if not wanted:
+        return []
+    groups: dict[str, list[Row]] = {}
+    held = writer.find(ITEMS, [Condition("fact_key", "in", wanted)], columns=_COLUMNS)
+    for row in held:
+        groups.setdefault(row["fact_key"], []).append(row)
+    found = {one: end for rows in groups.values() for one, end in settle(rows).items()}
+    known = {row["id"]: row["valid_to"] for row in held}
+    return end_items(
+        writer, store, {one: end for one, end in found.items() if known[one] is None or end[0] < known[one]}, recording
+    )
+
+
+def end_items(writer: ScopedWriter, store: Store, ends: Ends, recording: Recording) -> list[str]:
+    """Let items hold no longer, with history; their categories' summaries are to be made anew. Returns their ids."""
+    if not ends:
+        return []
+    ids = tuple(ends)
+    rows = writer.find(ITEMS, [Condition("id", "in", ids)])
+    recording.changed(ITEMS, rows)
+    keep_history(writer, store, "supersede", [row for row in rows if not recording.made(row["id"])])
+    mark_stale(writer, ids)
+    now = store.now()
+    changes = [{"id": one, "valid_to": end, "superseded_by": by, "updated_at": now} for one, (end, by) in ends.items()]
+    writer.update_each(ITEMS, changes)
+    return list(ids)
+
+
+def supersede(writer: ScopedWriter, store: Store, pairs: Iterable[tuple[str, Row]], recording: Recording) -> list[str]:
+    """Carry out decisions of an extractor: each item id is superseded by the row of a new item. Returns their ids.
+
+    Raises:
+        NotFoundError: this scope holds no such item; nothing is to be kept of the call.
+    """
+    by = dict(pairs)
+    if not by:
+        return []
+    held = {row["id"]: row for row in writer.find(ITEMS, [Condition("id", "in", tuple(by))])}
+    if missing := by.keys() - held.keys():
+        raise NotFoundError(f"there is no memory item {min(missing)!r} in this scope that could be superseded.")
+    live = {one: row for one, row in held.items() if row["valid_to"] is None}
+    ends = {one: (max(began(by[one]), began(row)), by[one]["id"]) for one, row in live.items() if by[one]["id"] != one}
+    return end_items(writer, store, ends, recording)
+
+
+def reinforce(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
+    """Count statements that come again on the oldest item that says the same and still holds.
+
+    Called before the new rows are put; each of them stays an item of its own, with its own message and time.
+    """
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row["text_hash"]] = counts.get(row["text_hash"], 0) + 1
+    found: dict[str, Row] = {}
+    for row in writer.find(ITEMS, [Condition("text_hash", "in", tuple(counts)), *LIVE], order=("created_at", "id")):
+        found.setdefault(row["text_hash"], row)
+    recording.changed(ITEMS, found.values())
+    now = store.now().isoformat()
+    changes = [
+        {"id": row["id"], "extra": {**row["extra"], COUNT: int(row["extra"].get(COUNT, 0)) + counts[key], LAST: now}}
+        for key, row in found.items()
+    ]
+    if changes:
+        writer.update_each(ITEMS, changes)
+    for row in rows:  # the first of several equal ones that are all new counts the others
+        if counts.get(row["text_hash"], 0) > 1 and row["text_hash"] not in found:
+            row["extra"] = {**row["extra"], COUNT: counts.pop(row["text_hash"]) - 1, LAST: now}
