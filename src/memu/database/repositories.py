@@ -142,7 +142,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
 
         A `resource_id` that the scope does not hold is stored as None, kept as `extra["origin_resource_id"]`, logged.
         `fact` is what the item states of an attribute with one value at a time: older statements are superseded. Under
-        an `operation` the call can be undone.
+        an `operation` the call can be undone, and an item that says the same counts it; without, it is a mere row.
 
         Raises:
             InputError: an unknown memory type, an empty summary, or a bad vector.
@@ -156,7 +156,8 @@ class MemoryItemRepo(Repository[MemoryItem]):
         with self.store.writer(scope, claimed(vector, embedder)) as writer:
             recording = Recording(writer, self.store, operation)
             row.update(known_resource(writer, resource_id, row["extra"]))
-            reinforce(writer, self.store, [row], recording)
+            if operation:
+                reinforce(writer, self.store, [row], recording)
             writer.put(ITEMS, [row])
             recording.created(ITEMS, [row["id"]])
             file_under(writer, self.store, row["id"], filed_in)
