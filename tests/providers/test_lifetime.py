@@ -3,10 +3,12 @@
 import asyncio
 import inspect
 import logging
+import sqlite3
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -361,6 +363,19 @@ def test_ten_processes_open_a_new_database_at_once(place: Place) -> None:
     with place.open() as provider:
         assert {row["_id"] for row in provider.list_all(LONG)} == set(done.stdout.split())
         assert len(provider.retrieve_by_query([1, 2], LONG, limit=20)) == 10
+
+
+def test_a_file_that_another_program_writes_is_waited_for(tmp_path: Path) -> None:
+    """SQLite does not wait by itself where the file is still to get its write-ahead log."""
+    path = tmp_path / "memorizz.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute("BEGIN IMMEDIATE")
+        timer = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+        timer.start()
+        with SQLiteProvider(SQLiteConfig(path)) as provider:
+            provider.store({}, LONG)
+        timer.join()
 
 
 def test_nothing_is_logged_that_is_secret(place: Place, caplog: pytest.LogCaptureFixture) -> None:

@@ -110,11 +110,24 @@ class SQLite(Dialect):
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
         if self.path is not None:
-            cursor.execute("PRAGMA journal_mode = WAL")
+            self._write_ahead(cursor)
             cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
+
+    @staticmethod
+    def _write_ahead(cursor: sqlite3.Cursor) -> None:
+        """Let the file have a write-ahead log; where another process is at that, SQLite itself does not wait."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                cursor.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
 
     def begin(self, connection: Connection, *, writes: bool, lock: str) -> None:
         """The file has one writer at a time, whatever it writes."""
