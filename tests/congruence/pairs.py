@@ -24,7 +24,7 @@ TOLERANCE = 1e-4
 ALL = 500
 """More than any of these stores holds."""
 
-NOW = {"created_at", "updated_at", "valid_from", "valid_to"}
+NOW = {"created_at", "updated_at", "valid_from", "valid_to", "last_reinforced_at"}
 """Fields that hold the time of the call, which is another one in each store."""
 FILES = {"local_path", "files"}
 """Fields that tell of copies of files, which a store in RAM does not make."""
