@@ -1,6 +1,7 @@
 """Nothing leaves this machine: the socket guard works in child processes, and memu gives it nothing to refuse (P10)."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,26 @@ def test_memorize_and_retrieve_open_no_network_socket(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in ("[]", "['AF_UNIX']")
     assert recorded == ""
+
+
+FORBID = "import native; assert native.supported(); native.forbid_network_sockets()\n"
+OPEN_ONE = "import ctypes; ctypes.CDLL(None).socket({family}, 2, 0)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the filter is one of Linux's kernel")
+@pytest.mark.parametrize(("family", "ends"), [(2, -signal.SIGSYS), (10, -signal.SIGSYS), (1, 0)])
+def test_the_kernel_ends_a_process_whose_native_code_opens_a_network_socket(
+    tmp_path: Path, family: int, ends: int
+) -> None:
+    done, _ = run_guarded(tmp_path, FORBID + OPEN_ONE.format(family=family))
+    assert done.returncode == ends, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the filter is one of Linux's kernel")
+def test_native_code_opens_no_network_socket_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    """What runs the model is native; left to itself it writes an id of this machine and later sends it to its makers."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    done, _ = run_guarded(tmp_path, FORBID + USE_MEMU, TMPDIR=str(temporary), XDG_CACHE_HOME=str(temporary))
+    assert done.returncode == 0, done.stderr
+    assert list(temporary.iterdir()) == []

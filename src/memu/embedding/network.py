@@ -1,5 +1,6 @@
 """The network of all-MiniLM-L6-v2 on onnxruntime: batches of token ids in, unit vectors out."""
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Literal
@@ -68,6 +69,9 @@ def asset(name: str) -> bytes:
 
 def _open(graph: bytes, parameters: Mapping[str, Array], threads: int) -> "InferenceSession":
     """Open `graph` with its external weights taken from memory; `parameters` must outlive the session."""
+    # Its own switch, below, comes too late in newer versions (1.31): their threads have an id of this machine written,
+    # and look for Microsoft's collector, unless this was set before the import.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
