@@ -110,7 +110,7 @@ def test_the_kernel_ends_a_process_whose_native_code_opens_a_network_socket(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the filter is one of Linux's kernel")
 def test_native_code_opens_no_network_socket_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    """What runs the model is native; left to itself it writes an id of this machine and later sends it to its makers."""
+    """What runs the model is native; by itself it writes an id of this machine and sends it to its makers."""
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     done, _ = run_guarded(tmp_path, FORBID + USE_MEMU, TMPDIR=str(temporary), XDG_CACHE_HOME=str(temporary))

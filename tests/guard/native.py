@@ -1,4 +1,4 @@
-"""Ends a process that opens a network socket, in whatever language: a filter in the kernel (Linux, x86-64 and arm64)."""
+"""Ends a process that opens a network socket, in any language: a filter in the kernel (Linux, x86-64 and arm64)."""
 
 import ctypes
 import platform
