@@ -8,10 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from memu.endpoints import EmbeddingConfig, LLMConfig, LLMProfilesConfig
-from memu.models import MEMORY_TYPES, DefaultUserModel
+from memu.memorize_settings import DEFAULT_CATEGORIES, CategoryConfig, MemorizeConfig, PromptBlock
+from memu.models import DefaultUserModel
 from memu.options import Settings, parse
 
 __all__ = [
+    "DEFAULT_CATEGORIES",
     "BlobConfig",
     "CategoryConfig",
     "DatabaseConfig",
@@ -22,6 +24,7 @@ __all__ = [
     "MemorizeConfig",
     "MetadataStoreConfig",
     "PoolConfig",
+    "PromptBlock",
     "RetrieveConfig",
     "Settings",
     "TierConfig",
@@ -210,54 +213,6 @@ class BlobConfig(Settings):
     max_bytes: int = Field(default=50_000_000, gt=0)
     timeout: float = Field(default=60.0, gt=0)
     allow_private_urls: bool = False
-
-
-class CategoryConfig(Settings):
-    """One category that items may be filed in."""
-
-    name: str = Field(min_length=1, max_length=255)
-    description: str = ""
-    target_length: int | None = Field(default=None, gt=0)
-
-
-DEFAULT_CATEGORIES: tuple[tuple[str, str], ...] = (
-    ("personal_info", "Who the person is: name, age, birthday, origin, home, education and other lasting facts"),
-    ("preferences", "What the person likes, dislikes, prefers, avoids, or names as a favourite"),
-    ("relationships", "Family, friends, partners, colleagues, neighbours and pets, and how they stand to the person"),
-    ("activities", "Hobbies, sports, games, music, cooking and other things the person does in free time"),
-    ("goals", "Plans, aims, wishes, ambitions and things the person intends to do"),
-    ("experiences", "Trips, events, milestones and other things that happened to the person"),
-    ("knowledge", "Facts, explanations, instructions and things learned about the world"),
-    ("opinions", "Views, judgements, beliefs and what the person thinks of things"),
-    ("habits", "Routines and things the person does regularly, daily or every week"),
-    ("work_life", "Job, career, employer, colleagues at work, projects, studies and skills at work"),
-)
-
-
-class MemorizeConfig(Settings):
-    """What `memorize` makes of a source.
-
-    `category_assign_threshold` is the least confidence (0..1) with which an item is filed in a category;
-    `category_summary_target_length` the length of a category's summary in characters. `operations_kept` is how many of
-    each owner's latest operations can be undone; what they changed is kept for that long.
-    """
-
-    category_assign_threshold: float = Field(default=0.25, ge=0.0, le=1.0)
-    memory_types: tuple[str, ...] = ("profile", "event", "knowledge", "behavior")
-    memory_categories: list[CategoryConfig] = Field(
-        default_factory=lambda: [CategoryConfig(name=name, description=text) for name, text in DEFAULT_CATEGORIES]
-    )
-    category_summary_target_length: int = Field(default=400, gt=0)
-    operations_kept: int = Field(default=100, ge=0)
-
-    @model_validator(mode="after")
-    def _known_types(self) -> "MemorizeConfig":
-        if unknown := [name for name in self.memory_types if name not in MEMORY_TYPES]:
-            raise ValueError(f"unknown memory type {unknown[0]!r}: expected some of {', '.join(MEMORY_TYPES)}.")
-        names = [category.name for category in self.memory_categories]
-        if doubled := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"the category {min(doubled)!r} is named twice in memory_categories.")
-        return self
 
 
 class TierConfig(Settings):

@@ -11,7 +11,7 @@ import pytest
 from conformance.backends import ServerBackend, SQLiteBackend
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
-from memu.errors import ClosedError, ConfigError, SchemaError, StorageError, StorageReadOnly
+from memu.errors import ClosedError, ConfigError, ModelKeyMissing, SchemaError, StorageError, StorageReadOnly
 from memu.testing import ALICE
 from memu.testing.speech import FACTS, talk
 from promises.worlds import SERVERS, fresh
@@ -53,7 +53,8 @@ def service(backend: SQLiteBackend) -> Iterator[MemoryService]:
 
 
 def test_every_call_that_touches_the_store_is_tried() -> None:
-    without = {"describe", "embed", "close", "aclose", "database", "db", "store", "sync", "parts"}
+    without = {"describe", "embed", "close", "aclose", "database", "db", "store", "sync", "parts", "usage"}
+    without |= {f"intercept_{when}_llm_call" for when in ("before", "after", "on_error")}
     assert {name for name in dir(MemoryService) if not name.startswith("_")} == set(CALLS) | without
 
 
@@ -179,13 +180,18 @@ def test_describe_says_what_is_used_and_why(backend: SQLiteBackend) -> None:
         assert told["language_model"]["reason"]
 
 
-def test_a_configured_model_is_never_quietly_left_out(backend: SQLiteBackend) -> None:
-    with (
-        backend.service(llm_config={"api_key": "hunter2"}) as service,
-        pytest.raises(ConfigError, match="language model") as fault,
-    ):
-        service.sync.memorize("The boat is blue.")
-    assert "hunter2" not in str(fault.value)
+def test_a_configured_model_is_never_quietly_left_out(backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    down = {"api_key": "hunter2", "base_url": "http://localhost:1/v1", "max_retries": 0}
+    with backend.service(llm_config=down) as service:
+        result = service.sync.memorize("The boat is blue.")
+        assert result["extraction"] == {"model": 0, "rules": 1}
+        assert any("localhost:1" in warning and "the rules" in warning for warning in result["warnings"])
+        assert "hunter2" not in str(result["warnings"])
+    with backend.service(llm_config={}) as service:
+        with pytest.raises(ModelKeyMissing, match="api_key"):
+            service.sync.memorize("The boat is red.")
+        assert len(service.sync.list_resources()["resources"]) == 1
 
 
 @pytest.mark.parametrize(

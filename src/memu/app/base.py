@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from memu.app import inputs, wiring
 from memu.app.inputs import Options
+from memu.app.interception import Interception
 from memu.app.sync import SyncService
 from memu.backends.base import Capability
 from memu.database.core import Database
@@ -33,7 +34,7 @@ from memu.sources.blobs import BlobStore
 logger = logging.getLogger("memu.app")
 
 
-class ServiceBase:
+class ServiceBase(Interception):
     """A store that was opened with its settings, for one user and agent or for many."""
 
     def __init__(
@@ -67,6 +68,7 @@ class ServiceBase:
         self.user_config = parse(UserConfig, user_config, "user_config")
         self._models = Models(self.llm_profiles)
         inputs.check_profiles(self.retrieve_config.model_steps, self._models.names)
+        inputs.check_memorize(self.memorize_config, self._models.names)
         budget = self.retrieve_config.index_budget_mb * 1024 * 1024
         opened = open_database(
             self.database_config,
@@ -93,7 +95,7 @@ class ServiceBase:
         extractor, categorizer, summarizer = wiring.rule_parts(self.memorize_config)
         self._parts = wiring.Parts(
             database=opened,
-            embedder=wiring.embedder_for(self.embedding_config),
+            embedder=wiring.embedder_for(self.embedding_config, self._models.usage),
             extractor=extractor,
             categorizer=categorizer,
             summarizer=summarizer,
@@ -132,7 +134,7 @@ class ServiceBase:
             "scope": self.scope.as_dict() if self.scope else "many users: each call names its own",
             "database": parts.database.handle.describe(),
             "embedder": parts.embedder.describe(),
-            "language_model": wiring.describe_models(parts.models, parts.retrieve),
+            "language_model": wiring.describe_models(parts, self.llm_profiles),
             "resources_dir": str(self.blob_config.resources_dir) if parts.blobs else None,
             "categories": [one.name for one in self.memorize_config.memory_categories],
         }

@@ -1,7 +1,8 @@
 """Category summaries: worked out before the transaction, written in it when nothing changed, refreshed when it did."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from memu.database.core import Database
 from memu.database.unit import ScopedReader
 from memu.database.vectors import require
 from memu.extract.base import CategoryView, ExtractedItem, index_text
+from memu.extract.model_summaries import Material
 from memu.models import MemoryCategory
 from memu.scope import Scope
 
@@ -23,16 +25,29 @@ ATTEMPTS = 5
 NEWEST = 200
 """How many of a category's items, the newest, a refreshed summary is chosen from."""
 
+BY = "summary_by"
+"""Under which a category keeps who wrote its summary, where that was a language model."""
+
 _COLUMNS = ("id", "summary", "speaker", "embedding", "created_at")
 
 
 @dataclass(frozen=True, slots=True)
 class CategoryPlan:
-    """A category's next summary, the items that its sentences come from, and the state it was worked out on."""
+    """A category's next summary, the items that its sentences come from, and the state it was worked out on.
+
+    `material` is what a language model makes a summary of, and `by_model` says that one did.
+    """
 
     summary: str
     sentences: list[str]
     seen: int | None
+    material: Material | None = None
+    by_model: bool = False
+
+    def extra_of(self, held: Mapping[str, Any]) -> dict[str, Any]:
+        """What the category keeps beside its summary."""
+        kept = {name: value for name, value in held.items() if name != BY}
+        return {**kept, "sentences": self.sentences, **({BY: "model"} if self.by_model else {})}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +82,19 @@ def plan_summaries(
         for name, candidates in fresh.items():
             row = rows.get(name)
             present = _candidates(reader, row["extra"].get("sentences", ())) if row else []
-            plans[name] = _plan(parts, name, [*present, *candidates], row["seq"] if row else None)
+            plan = _plan(parts, name, [*present, *candidates], row["seq"] if row else None)
+            plans[name] = replace(plan, material=_material(reader, name, row, candidates))
     return plans
+
+
+def _material(reader: ScopedReader, name: str, row: Row | None, candidates: Sequence[Candidate]) -> Material:
+    """What a model makes the summary of: the present one and what is new; all, where the present one does not hold."""
+    texts = [one.text for one in candidates]
+    if row is None:
+        return Material(name, None, texts)
+    if row["summary"] and not row["stale"]:
+        return Material(name, row["summary"], texts)
+    return Material(name, None, [*(one.text for one in _newest(reader, row["id"])), *texts])
 
 
 def _candidates(reader: ScopedReader, ids: Iterable[str]) -> list[Candidate]:
@@ -86,8 +112,7 @@ def _candidate(row: Row) -> Candidate:
 
 
 def _plan(parts: Parts, name: str, candidates: Sequence[Candidate], seen: int | None) -> CategoryPlan:
-    configured = next((one for one in parts.memorize.memory_categories if one.name == name), None)
-    length = (configured and configured.target_length) or parts.memorize.category_summary_target_length
+    configured, length = parts.memorize.category(name), parts.memorize.length_of(name)
     view = CategoryView(name, configured.description if configured else "")
     vectors = [one.vector for one in candidates if one.vector is not None]
     whole = np.stack(vectors) if vectors and len(vectors) == len(candidates) else None
@@ -117,13 +142,35 @@ def refresh(parts: Parts, database: Database, category_id: str) -> str | None:
         if row is None or scope is None:
             return None
         plan = _plan(parts, row["name"], candidates, row["seq"])
-        extra = {**row["extra"], "sentences": plan.sentences}
-        values = {"summary": plan.summary or None, "extra": extra, "stale": False, "updated_at": database.handle.now()}
-        with database.handle.writer(scope) as writer:
-            # The change sequence, unlike the time, tells every writer apart, those that mark it stale too.
-            if writer.update(CATEGORIES, values, equals(id=category_id, seq=row["seq"])):
-                return str(row["name"])
+        if put_summary(database, scope, row, plan):
+            return str(row["name"])
     return None
+
+
+def put_summary(database: Database, scope: Scope, row: Row, plan: CategoryPlan) -> bool:
+    """Write a category's summary that was made on its state `row`; False when others changed it since."""
+    values = {"summary": plan.summary or None, "extra": plan.extra_of(row["extra"]), "stale": False}
+    with database.handle.writer(scope) as writer:
+        # The change sequence, unlike the time, tells every writer apart, those that mark it stale too.
+        same = equals(id=row["id"], seq=row["seq"])
+        return bool(writer.update(CATEGORIES, {**values, "updated_at": database.handle.now()}, same))
+
+
+def plan_stale(parts: Parts, database: Database) -> list[tuple[Row, CategoryPlan]]:
+    """The next summaries of all stale categories of a scope, from their newest items."""
+    with database.handle.reader(database.scope) as reader:
+        rows = reader.find(CATEGORIES, equals(stale=True))
+        found = [(row, _newest(reader, row["id"])) for row in rows]
+    return [
+        (
+            row,
+            replace(
+                _plan(parts, row["name"], candidates, row["seq"]),
+                material=Material(row["name"], None, [one.text for one in candidates]),
+            ),
+        )
+        for row, candidates in found
+    ]
 
 
 def _newest(reader: ScopedReader, category_id: str) -> list[Candidate]:

@@ -14,6 +14,8 @@ def forget(parts: Parts, scope: Scope) -> dict[str, Any]:
     folder = parts.database.handle.folder(scope)
     files = len(parts.blobs.files(folder)) if parts.blobs else 0
     remove = partial(parts.blobs.forget, folder) if parts.blobs else None
+    owner = scope.as_dict()
+    parts.models.usage.forget(owner["user_id"], owner["agent_id"])
     erased = forgetting.forget(parts.database.handle, scope, remove)
     return {"erased": erased, "files": files, "backups": [str(path) for path in find_backups(parts)]}
 

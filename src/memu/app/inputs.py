@@ -12,7 +12,7 @@ from memu.database.rows import check_text
 from memu.endpoints import EMBEDDING, environment_profiles, with_key
 from memu.errors import ConfigError, InputError, InputTypeError, ScopeError
 from memu.scope import Scope
-from memu.settings import EmbeddingConfig, LLMConfig, LLMProfilesConfig, parse
+from memu.settings import EmbeddingConfig, LLMConfig, LLMProfilesConfig, MemorizeConfig, parse
 from memu.sources.load import refuse_path
 
 Turn = dict[str, str]
@@ -146,6 +146,24 @@ def check_profiles(steps: Mapping[str, str], names: Sequence[str]) -> None:
             )
         if profile not in names:
             raise ConfigError(f"retrieve_config: {step} asks the profile {profile!r}; there are {', '.join(names)}.")
+
+
+def check_memorize(settings: MemorizeConfig, names: Sequence[str]) -> None:
+    """Refuse options of `memorize` that no model of these profiles could heed.
+
+    Raises:
+        ConfigError: it names the option.
+    """
+    if not names and settings.for_models:
+        raise ConfigError(
+            f"memorize_config: {settings.for_models[0]} needs a language model, and none is configured: give "
+            "llm_config or llm_profiles, or leave it out."
+        )
+    for step, profile in settings.model_steps.items() if names else ():
+        if profile not in names:
+            raise ConfigError(
+                f"memorize_config: the step {step} asks the profile {profile!r}; there are {', '.join(names)}."
+            )
 
 
 def read_embedding(given: EmbeddingConfig | Options, profiles: Mapping[str, LLMConfig]) -> EmbeddingConfig:

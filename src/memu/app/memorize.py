@@ -5,13 +5,17 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from memu.app.asking import Asking, extract
 from memu.app.categories import plan_summaries, read_categories, refresh_stale
 from memu.app.compare import Plan, compare
 from memu.app.present import category_dict, item_dicts, relations_of, resource_dict
+from memu.app.summarizing import refresh_by_model, summarize
 from memu.app.wiring import Parts, Progress
 from memu.app.work import work_out
 from memu.app.write import Written, afterwards, write
-from memu.errors import ConflictError
+from memu.database.core import Database
+from memu.errors import ConflictError, MemuError
+from memu.extract.base import Extraction
 from memu.scope import Scope
 from memu.sources.base import Source
 
@@ -25,24 +29,46 @@ async def memorize(
     parts: Parts, scope: Scope, source: Source, metadata: Mapping[str, Any], progress: Progress | None = None
 ) -> dict[str, Any]:
     """Turn a source into memory, once, whatever others do meanwhile; see `MemoryService.memorize`."""
-    database = parts.database.bound(scope)
+    database, asking = parts.database.bound(scope), Asking.of(parts, scope)
     for _ in range(ATTEMPTS):
         plan = await parts.store(_plan, parts, scope, source)
         if plan.status == "unchanged":
             warnings = _metadata_warnings(plan, metadata)
-            await parts.write(afterwards, warnings, partial(refresh_stale, parts, database))
-            return await parts.store(_result, parts, scope, Written(plan), warnings)
-        work = await parts.compute(work_out, parts, source, plan, progress)
+            await _refresh(parts, database, asking, warnings)
+            found = await parts.store(_result, parts, scope, Written(plan), warnings)
+            return {**found, **_told(asking)}
+        extraction = await extract(parts, asking, source, plan)
+        work = await parts.compute(work_out, parts, source, plan, extraction, progress)
         work.summaries = await parts.store(plan_summaries, parts, scope, work.ids, work.items, work.vectors, work.filed)
+        if plan.status != "replaced":  # which makes them anew afterwards, from what is left
+            work.summaries = await summarize(asking, work.summaries, work.warnings)
         written = await parts.write(write, parts, scope, source, plan, work, metadata)
         if written is not None:
             warnings = [*work.warnings, *written.warnings]
-            await parts.write(afterwards, warnings, partial(refresh_stale, parts, database))
-            return await parts.store(_result, parts, scope, written, warnings)
+            await _refresh(parts, database, asking, warnings)
+            found = await parts.store(_result, parts, scope, written, warnings)
+            return {**found, **_told(asking, extraction)}
         logger.info("the source changed during the call; working it out again")
     raise ConflictError(
         f"{source.url or 'the source'} was changed by others {ATTEMPTS} times during this call: repeat it."
     )
+
+
+async def _refresh(parts: Parts, database: Database, asking: Asking | None, warnings: list[str]) -> None:
+    """Make stale summaries anew, by the model if there is one; what is left of them is made by the rules."""
+    if asking is not None:
+        try:
+            await refresh_by_model(asking, database, warnings)
+        except (MemuError, OSError) as error:
+            logger.warning("after the commit: %s", error)
+            warnings.append(f"the memories are kept, but afterwards: {error}")
+    await parts.write(afterwards, warnings, partial(refresh_stale, parts, database))
+
+
+def _told(asking: Asking | None, extraction: Extraction | None = None) -> dict[str, Any]:
+    """Who read the source, and what models were asked."""
+    windows = extraction.windows if extraction else {"model": 0, "rules": 0}
+    return {"extraction": windows, "usage": asking.used() if asking else None}
 
 
 def _metadata_warnings(plan: Plan, metadata: Mapping[str, Any]) -> list[str]:

@@ -72,14 +72,17 @@ class MemoryService(ServiceBase):
         Returns:
             `status` ("created", "unchanged", "extended", "replaced" or "new_version"), `resource`, `resources`,
             `items` that were added, `superseded` items that hold no longer because of them, `categories`, `relations`,
-            `operation_id` for `undo` (None when nothing was written), `stale_categories` and `warnings`.
+            `operation_id` for `undo` (None when nothing was written), `stale_categories` and `warnings`;
+            `extraction` counts the parts of the source that a language model and that the rules read, `usage` what
+            models were asked.
 
         Raises:
             InputError, SourceError: what was given cannot be meant or read; nothing was kept.
             StorageError: the store failed; nothing was kept.
+            ModelKeyMissing, ModelForbidden, InterceptorError: the language model cannot be asked; nothing was kept.
+            Where it is down, too slow or answers nonsense, the rules do its work, and `warnings` says so.
         """
         scope = self._scope(user)
-        self.parts.refuse_models("memorize")
         kept = check_metadata(metadata)
         text, messages = inputs.read_content(content, resource_url)
         source = await self.parts.load(

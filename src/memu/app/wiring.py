@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
@@ -18,9 +18,10 @@ from memu.database.core import Database
 from memu.database.vectors import Recorded, fits, mismatch
 from memu.embedding.base import Embedder
 from memu.embedding.minilm import IDENTITY
-from memu.errors import ConfigError, EmbedderMismatch
+from memu.errors import EmbedderMismatch
 from memu.extract.base import Categorizer, CategoryView, Extractor, Summarizer
 from memu.llm.models import Models
+from memu.llm.usage import UsageLog
 from memu.settings import (
     BlobConfig,
     EmbeddingConfig,
@@ -47,8 +48,9 @@ LOADING_THREADS = 8
 class LazyEmbedder:
     """The embedder of a service: loaded when first needed, or absent, which is said loudly once."""
 
-    def __init__(self, settings: EmbeddingConfig) -> None:
+    def __init__(self, settings: EmbeddingConfig, usage: UsageLog | None = None) -> None:
         self.settings = settings
+        self.usage = usage
         self._lock = threading.Lock()
         self._known: dict[str, NDArray[np.float32]] = {}
         self._loaded: Embedder | None = None
@@ -67,7 +69,7 @@ class LazyEmbedder:
         if self.settings.endpoint is not None:
             from memu.llm.embedder import EndpointEmbedder
 
-            return EndpointEmbedder(self.settings.endpoint)
+            return EndpointEmbedder(self.settings.endpoint, usage=self.usage)
         from memu.embedding import load_embedder
 
         folder = self.settings.weights_dir or environment_weights_dir()
@@ -145,10 +147,10 @@ def shared_embedder(provider: str, weights_dir: str | None, download: bool, thre
     return LazyEmbedder(settings)
 
 
-def embedder_for(settings: EmbeddingConfig) -> LazyEmbedder:
-    """The process's embedder for these settings; that of an endpoint is the service's own."""
+def embedder_for(settings: EmbeddingConfig, usage: UsageLog | None = None) -> LazyEmbedder:
+    """The process's embedder for these settings; that of an endpoint is the service's own, and counts in `usage`."""
     if settings.endpoint is not None:
-        return LazyEmbedder(settings)
+        return LazyEmbedder(settings, usage)
     folder = settings.weights_dir or environment_weights_dir()
     return shared_embedder(
         settings.provider, str(folder) if folder else None, settings.allow_download, settings.threads
@@ -220,15 +222,6 @@ class Parts:
             for position, one in enumerate(configured)
         ]
 
-    def refuse_models(self, call: str) -> None:
-        """Say that a configured language model cannot be used yet, instead of quietly going on without it."""
-        if self.models.names:
-            raise ConfigError(
-                f"{call}: a language model is configured ({', '.join(self.models.names)}), and this version has no "
-                "client for one yet: leave out llm_config, llm_profiles and the MEMU_LLM_… variables to use the "
-                "offline path."
-            )
-
 
 def rule_parts(settings: MemorizeConfig) -> tuple[Extractor, Categorizer, Summarizer]:
     """The offline path: extraction, filing and summaries by rules."""
@@ -274,10 +267,14 @@ def check_endpoint(held: Recorded, endpoint: LLMConfig) -> str | None:
     return None if held.known else f"the store's vectors are of an unnamed model: they are taken for {wanted}'s."
 
 
-def describe_models(models: Models, retrieve: RetrieveConfig) -> dict[str, Any]:
+def describe_models(parts: Parts, profiles: Mapping[str, LLMConfig]) -> dict[str, Any]:
     """Which language model is used, for what, and why."""
-    if not models.names:
+    if not parts.models.names:
         return {"used": False, "reason": "no llm_config, llm_profiles or MEMU_LLM_… variable configures one"}
-    steps = list(retrieve.model_steps)
-    told = f"retrieve_config asks for {', '.join(steps)}" if steps else "no step of retrieve_config asks for one"
-    return {"used": bool(steps), "reason": told, "profiles": models.names, "steps": steps}
+    asked = {**parts.memorize.model_steps, **parts.retrieve.model_steps}
+    told = "memorize asks a model where one is configured, retrieve where retrieve_config says so"
+    steps = {
+        step: {"profile": name, "model": profiles[name].chat_model, "endpoint": profiles[name].host}
+        for step, name in asked.items()
+    }
+    return {"used": True, "reason": told, "profiles": parts.models.names, "steps": steps}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from memu.app.categories import CategoryPlan
 from memu.app.compare import Plan
 from memu.app.wiring import Parts, Progress
-from memu.extract.base import ExtractedItem
+from memu.extract.base import ExtractedItem, Extraction
 from memu.sources.base import Source
 
 
@@ -29,9 +29,10 @@ class Work:
     warnings: list[str] = field(default_factory=list)
 
 
-def work_out(parts: Parts, source: Source, plan: Plan, progress: Progress | None = None) -> Work:
-    """Extract the items of the new messages, and embed and file them."""
-    extraction = parts.extractor.extract(source, first=plan.first, memory_types=parts.memorize.memory_types)
+def work_out(
+    parts: Parts, source: Source, plan: Plan, extraction: Extraction, progress: Progress | None = None
+) -> Work:
+    """Embed and file the items of the new messages."""
     hashes = {message.id: value for message, value in zip(source.messages, source.message_hashes, strict=True)}
     known = set(plan.known)
     items = [

@@ -261,8 +261,7 @@ class Writing:
         for name, planned in self.work.summaries.items():
             row = categories[name]
             unchanged = row["summary"] is None if planned.seen is None else row["seq"] == planned.seen
-            extra = {**row["extra"], "sentences": planned.sentences}
-            values: Row = {"summary": planned.summary, "extra": extra, "stale": False}
+            values: Row = {"summary": planned.summary, "extra": planned.extra_of(row["extra"]), "stale": False}
             if not unchanged or self.plan.status == "replaced":
                 stale.append(name)
                 values = {"stale": True}

@@ -59,11 +59,15 @@ class ExtractedItem:
 
 @dataclass(slots=True)
 class Extraction:
-    """All that one source gave: its items in the order of the text, and a caption of one or two of its sentences."""
+    """All that one source gave: its items in the order of the text, and a caption of one or two sentences.
+
+    `windows` counts the parts that it was read in, by who read them: a language model, or the rules.
+    """
 
     items: list[ExtractedItem]
     caption: str | None = None
     warnings: list[str] = field(default_factory=list)
+    windows: dict[str, int] = field(default_factory=lambda: {"model": 0, "rules": 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,18 @@ class CategoryView:
 class Extractor(Protocol):
     """Turns a source into items."""
 
-    def extract(self, source: Source, *, first: int = 0, memory_types: Sequence[str] = ()) -> Extraction:
-        """Extract from the messages of `source` from position `first` on (earlier ones are context only)."""
+    def extract(
+        self,
+        source: Source,
+        *,
+        first: int = 0,
+        memory_types: Sequence[str] = (),
+        positions: Sequence[int] | None = None,
+    ) -> Extraction:
+        """Extract from the messages of `source` from position `first` on (earlier ones are context only).
+
+        With `positions`, which are in order, only the messages at these are extracted from.
+        """
         ...
 
 

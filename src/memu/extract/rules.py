@@ -74,14 +74,23 @@ class _Question:
 class RuleExtractor:
     """An `Extractor` without a language model."""
 
-    def extract(self, source: Source, *, first: int = 0, memory_types: Sequence[str] = ()) -> Extraction:
+    def extract(
+        self,
+        source: Source,
+        *,
+        first: int = 0,
+        memory_types: Sequence[str] = (),
+        positions: Sequence[int] | None = None,
+    ) -> Extraction:
         """One item per sentence worth remembering, in the order of the text; see `Extractor`.
 
         Messages before `first` give no items; the last of them may hold the question that a new message answers.
-        `memory_types` limits the types that are given. Never raises on content.
+        With `positions` only the messages at these give any. `memory_types` limits the types that are given. Never
+        raises on content.
         """
         reader = _SourceReader(source, tuple(kind for kind in memory_types if kind in MEMORY_TYPES))
-        items = [item for position in range(max(0, first), len(source.messages)) for item in reader.items(position)]
+        wanted = range(max(0, first), len(source.messages)) if positions is None else positions
+        items = [item for position in wanted for item in reader.items(position)]
         add_surroundings(source, items)
         if not reader.foreign:
             add_facts(source, items)

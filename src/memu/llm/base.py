@@ -1,11 +1,15 @@
 """The seam between the service and language models: what is asked, what comes back, and who may be asked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, overload
 
 from pydantic import BaseModel
 
 from memu.llm.budget import Budget
+
+if TYPE_CHECKING:
+    from memu.llm.usage import Usage
 
 P = TypeVar("P", bound=BaseModel | None)
 M = TypeVar("M", bound=BaseModel)
@@ -33,12 +37,16 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Why a model is asked: the step, whose memory it is for, and what that may cost."""
+    """Why a model is asked: the step, whose memory it is for, and what that may cost.
+
+    `note` is given the record of each request, beside the log of the models.
+    """
 
     step: str = "other"
     user: str | None = None
     agent: str | None = None
     budget: Budget | None = None
+    note: "Callable[[Usage], None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,18 +268,11 @@ class OpenAIChat:
             fault = ended or next((one for one in told if isinstance(one, MemuError)), None)
             if call.budget is not None:
                 call.budget.spend(tokens.total)
-            self.usage.add(
-                priced(
-                    self.config.prices,
-                    request.operation,
-                    self.profile,
-                    request.model,
-                    call,
-                    tokens,
-                    perf_counter() - start,
-                    fault,
-                )
-            )
+            seconds, prices = perf_counter() - start, self.config.prices
+            one = priced(prices, request.operation, self.profile, request.model, call, tokens, seconds, fault)
+            self.usage.add(one)
+            if call.note is not None:
+                call.note(one)
 
 
 def _mending(request: Request, answer: str, faults: Sequence[str]) -> Request:

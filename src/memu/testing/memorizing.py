@@ -24,6 +24,8 @@ RESULT = {
     "operation_id",
     "stale_categories",
     "warnings",
+    "extraction",
+    "usage",
 }
 
 

@@ -1,0 +1,209 @@
+"""Asking language models in `memorize`: what one call may use, what it used, and when the rules do it instead."""
+
+import asyncio
+import logging
+from bisect import bisect_right
+from collections.abc import Awaitable, Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from memu.app.compare import Plan
+from memu.app.wiring import Parts
+from memu.errors import (
+    InterceptorError,
+    ModelError,
+    ModelForbidden,
+    ModelKeyMissing,
+    ModelRefused,
+    ModelTimeout,
+    ModelUnavailable,
+)
+from memu.extract.base import ExtractedItem, Extraction
+from memu.extract.model_items import ModelReader, Read
+from memu.extract.summaries import CAPTION_LENGTH
+from memu.extract.windows import Window, cut_windows
+from memu.llm.base import Call, ChatModel, Message
+from memu.llm.budget import Budget
+from memu.llm.usage import UsageLog
+from memu.scope import Scope
+from memu.sources.base import Source
+from memu.sources.hashing import normalized
+
+logger = logging.getLogger("memu.app")
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+FAULTS = (ModelKeyMissing, ModelForbidden, InterceptorError)
+"""What is to be mended by whoever configured the service: the rules would only hide it."""
+
+NOT_FOUND = 404
+"""The status with which an endpoint says that it has no such model, or is no such endpoint."""
+
+
+def is_fault(error: ModelError) -> bool:
+    """Whether an error is one of the settings, so that no later call would do better."""
+    return isinstance(error, FAULTS) or (isinstance(error, ModelRefused) and error.status == NOT_FOUND)
+
+
+OUTAGES = (ModelUnavailable, ModelTimeout)
+ENOUGH = 2
+"""After how many outages in a row a `memorize` asks no more: each may have taken minutes."""
+
+AT_ONCE = 4
+"""How many parts of one source are asked about at once."""
+
+
+@dataclass
+class Asking:
+    """What one `memorize` asks of language models."""
+
+    parts: Parts
+    scope: Scope
+    budget: Budget
+    log: UsageLog = field(default_factory=UsageLog)
+    outages: int = 0
+    given_up: str | None = None
+    """Why no more is asked."""
+
+    @classmethod
+    def of(cls, parts: Parts, scope: Scope) -> "Asking | None":
+        """None where no model is configured."""
+        if not parts.models.names:
+            return None
+        return cls(parts, scope, Budget(calls=parts.memorize.max_calls, tokens=parts.memorize.max_tokens))
+
+    def model(self, step: str) -> ChatModel:
+        """The model that a step asks."""
+        return self.parts.models.get(self.parts.memorize.model_steps[step])
+
+    async def ask(self, step: str, prompt: tuple[Message, ...], schema: type[M]) -> M | str:
+        """The answer, or why there is none and the rules have to do.
+
+        Raises:
+            ModelError: the settings are at fault.
+        """
+        if self.given_up:
+            return self.given_up
+        try:
+            answer = await self.model(step).complete(prompt, schema, call=self.call(step))
+        except ModelError as error:
+            if is_fault(error):
+                raise
+            self.outages += isinstance(error, OUTAGES)
+            if self.outages >= ENOUGH:
+                self.given_up = f"{error} It failed {ENOUGH} times and was asked no more."
+            return str(error)
+        self.outages = 0
+        return answer.parsed
+
+    def call(self, step: str) -> Call:
+        """Why it is asked."""
+        owner = self.scope.as_dict()
+        return Call(step, owner["user_id"], owner["agent_id"], self.budget, self.log.add)
+
+    def used(self) -> dict[str, Any]:
+        """How much was asked, as the result says it; `cost` is None where no price is known."""
+        total = self.log.total()
+        return {
+            "calls": total.requests,
+            "failed": total.failed,
+            "input_tokens": total.tokens.input,
+            "output_tokens": total.tokens.output,
+            "estimated": total.tokens.estimated,
+            "cost": total.cost if total.unpriced < total.requests else None,
+        }
+
+
+async def extract(parts: Parts, asking: Asking | None, source: Source, plan: Plan) -> Extraction:
+    """The items of what is new in a source: by the model if there is one, by the rules where it fails."""
+    types = parts.memorize.memory_types
+    if asking is None:
+        return await parts.compute(parts.extractor.extract, source, first=plan.first, memory_types=types)
+    reader = ModelReader(parts.memorize)
+    windows = await parts.compute(cut_windows, source, new_positions(source, plan), parts.memorize.extract_window)
+    places = asyncio.Semaphore(AT_ONCE)
+    reads = await together(_read(asking, places, reader, source, window) for window in windows)
+    if windows and all(read.failed for read in reads):
+        asking.given_up = asking.given_up or "the model had failed before."
+    left = [window for window, read in zip(windows, reads, strict=True) if not read.items]
+    positions = sorted({position for window in left for position in window.positions})
+    rules = await parts.compute(parts.extractor.extract, source, memory_types=types, positions=positions)
+    return _joined(source, windows, reads, rules)
+
+
+def new_positions(source: Source, plan: Plan) -> list[int]:
+    """Where the messages stand that the scope does not know."""
+    known = set(plan.known) if plan.status == "replaced" else set()
+    return [at for at in range(plan.first, len(source.messages)) if source.message_hashes[at] not in known]
+
+
+async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
+    """Await several at once, for the results in their order; the first error ends the others, and is raised."""
+
+    async def run(call: Awaitable[T]) -> T:
+        return await call
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run(call)) for call in calls]
+    except BaseExceptionGroup as errors:
+        first = errors.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise first
+
+
+async def _read(asking: Asking, places: asyncio.Semaphore, reader: ModelReader, source: Source, window: Window) -> Read:
+    """What the model makes of a window; or why it makes nothing of it."""
+    async with places:
+        prompt = await asking.parts.compute(reader.prompt, source, window)
+        answer = await asking.ask("extract", prompt, reader.schema)
+    if isinstance(answer, str):
+        return Read(failed=answer)
+    return await asking.parts.compute(reader.read, source, window, answer)
+
+
+def _joined(source: Source, windows: Sequence[Window], reads: Sequence[Read], rules: Extraction) -> Extraction:
+    """The model's items and those of the rules, in the order of the text, with all that there is to say."""
+    starts = [message.start for message in source.messages]
+    found = {bisect_right(starts, item.start) - 1 for item in rules.items}
+    reasons = [_reason(window, read, found) for window, read in zip(windows, reads, strict=True)]
+    failed = [reason for reason in reasons if reason]
+    warnings = [warning for read in reads for warning in read.warnings]
+    if failed:
+        told = f"{len(failed)} of {len(windows)} parts of the source were read by the rules: {_all(failed)}"
+        logger.warning("memorize: %s", told)
+        warnings.append(told)
+    items = sorted([*rules.items, *_once(reads)], key=lambda item: (item.start, item.end))
+    counts = {"model": len(windows) - len(failed), "rules": len(failed)}
+    return Extraction(items, _caption(reads) or rules.caption, warnings, counts)
+
+
+def _reason(window: Window, read: Read, found: Set[int]) -> str | None:
+    """Why the rules' items of a window are taken; None where the model's are, or where there is nothing to take."""
+    if read.failed is None and not read.items and found & window.positions:
+        return "the model found nothing that can be used, and the rules did."
+    return read.failed
+
+
+def _all(reasons: Sequence[str]) -> str:
+    return " ".join(dict.fromkeys(reasons))
+
+
+def _once(reads: Iterable[Read]) -> list[ExtractedItem]:
+    """The items of all windows; what a window says again of the one before it is left out."""
+    items: dict[str, ExtractedItem] = {}
+    for read in reads:
+        for item in read.items:
+            items.setdefault(normalized(item.summary).casefold(), item)
+    return list(items.values())
+
+
+def _caption(reads: Iterable[Read]) -> str | None:
+    """The captions of all windows where that is short enough, else the first."""
+    captions = [read.caption for read in reads if read.caption]
+    joined = " ".join(captions)
+    return (joined if len(joined) <= CAPTION_LENGTH else captions[0]) or None if captions else None
