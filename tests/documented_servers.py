@@ -45,6 +45,19 @@ KINDS = {
 
 ANSWERS = {
     "Place": {"city": "Lisbon"},
+    "Memories": {
+        "caption": "Alice tells Bob where she lives.",
+        "items": [
+            {
+                "text": "Alice moved to Lisbon in March 2024.",
+                "memory_type": "event",
+                "message_ids": [0, 1],
+                "categories": ["personal_info"],
+                "happened_at": "2024-03-01",
+            }
+        ],
+    },
+    "Summaries": {"summaries": [{"category": "personal_info", "summary": "Alice lives in Lisbon."}]},
     "Route": {"needs_memory": True, "query": "Where does the sister who keeps bees live?"},
     "Judgement": {"sufficient": True, "next_query": ""},
     "Choice": {"categories": [], "items": ["i1"], "resources": []},

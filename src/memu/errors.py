@@ -194,6 +194,10 @@ class ModelAnswerInvalid(ModelError, ValueError):
     """An answer is cut off, empty, or not of the form that was asked for, also after it was asked to mend it."""
 
 
+class ModelAnswerCut(ModelAnswerInvalid):
+    """An answer ended at its greatest length: ask for less at once, or allow more."""
+
+
 class BudgetExceeded(ModelError):
     """No call or token is left of what one call of the service may use."""
 

@@ -90,7 +90,7 @@ class MemorizeConfig(Settings):
     memory_extract_llm_profile: str = "default"
     category_update_llm_profile: str = "default"
     preprocess_llm_profile: str = "default"
-    extract_window: int = Field(default=40_000, ge=500)
+    extract_window: int = Field(default=20_000, ge=500)
     max_calls: int | None = Field(default=None, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)
 

@@ -33,7 +33,7 @@ def nonsense() -> dict[str, Any]:
         "broken off": [Reply(obliging_bytes(), cut=20)] * 6,
         "no JSON": [chat("I cannot do that."), chat("Really not.")],
         "malformed twice": [chat('{"items": [{'), chat('{"items": [{"text": }]}')],
-        "cut off": [cut],
+        "cut off": [cut] * 7,
         "empty": [chat("")],
         "refused": [chat(None, refusal="I will not.")],
         "filtered": [chat("x", finish="content_filter")],
@@ -58,8 +58,9 @@ def test_whatever_fails_loses_nothing(
     with service(server, tmp_path) as memory, caplog.at_level(logging.WARNING, "memu.app"):
         result = memory.sync.memorize(TALK)
         assert texts(result["items"]) == RULES
-        assert result["extraction"] == {"model": 0, "rules": 1}
-        assert any("1 of 1 parts of the source were read by the rules" in one for one in result["warnings"])
+        parts = 3 if what == "cut off" else 1
+        assert result["extraction"] == {"model": 0, "rules": parts}
+        assert any(f"{parts} of {parts} parts of the source were read by" in one for one in result["warnings"])
         assert "read by the rules" in caplog.text
         assert "sk-key" not in f"{result} {caplog.text}"
         assert all(one["summary"] for one in result["categories"] if one["name"] in result["items"][0]["categories"])
@@ -103,6 +104,16 @@ def test_only_the_windows_that_failed_are_read_by_the_rules(server: Scripted) ->
     assert "I moved to town number 2 in 2002." in texts(by_rules)
     starts = [one["source"]["start"] for one in result["items"]]
     assert starts == sorted(starts)
+
+
+def test_a_part_with_too_much_to_say_is_parted(server: Scripted) -> None:
+    server.otherwise = lambda seen: (
+        chat("{", finish="length") if len(data(seen).get("messages", ())) > 1 else obliging(seen)
+    )
+    with service(server) as memory:
+        result = memory.sync.memorize(TALK)
+    assert texts(result["items"]) == [f"It was said: {one['content']}" for one in TALK]
+    assert (result["extraction"], result["usage"]["calls"], result["warnings"]) == ({"model": 3, "rules": 0}, 6, [])
 
 
 def test_a_model_that_stays_down_is_not_asked_for_every_window(server: Scripted) -> None:

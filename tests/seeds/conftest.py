@@ -3,10 +3,16 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import servers
+from llm.memorizing import obliging
+from llm.scripted import Scripted, scripted
+from memu.endpoints import LLMConfig
+from memu.llm import connection, openai_client
+from memu.presets import PRESETS
 
 
 @pytest.fixture
@@ -16,6 +22,22 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Iterator[Scripted]:
+    """A scripted model in the place of OpenAI's, by any name that the blocks have for it."""
+    named = PRESETS["openai"].base_url
+    real = connection.async_client
+
+    def redirected(config: LLMConfig) -> Any:
+        assert config.base_url == named
+        return real(config.model_copy(update={"base_url": running.url}))
+
+    with scripted() as running:
+        running.otherwise = obliging
+        monkeypatch.setattr(openai_client, "async_client", redirected)
+        yield running
 
 
 @pytest.fixture(params=["mariadb", "mysql"])

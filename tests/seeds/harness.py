@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pytest
 
 from servers import Server
 
@@ -158,6 +159,23 @@ def run(name: str, *, keyless: bool = False, dsn: str | None = None, **given: An
     if inspect.iscoroutine(running):  # the block awaits
         asyncio.run(running)
     return place
+
+
+def run_main(name: str) -> None:
+    """Run a whole program here, which makes its own event loop and closes nothing."""
+    made: list[Any] = []
+    from memu.app.base import ServiceBase
+
+    opened = ServiceBase._open
+
+    def opening(service: ServiceBase, *args: Any) -> None:
+        opened(service, *args)
+        made.append(service)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ServiceBase, "_open", opening)
+        exec(compile(source(name), f"{name}.py", "exec"), {"__name__": "__main__"})
+    close(*made)
 
 
 def run_script(name: str, folder: Path, *, keyless: bool = False) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from llm.scripted import Scripted
 from memu.app import MemoryService
 
 from .harness import check_mirror, close, owners, rows, run, run_script, source, stored, tables
@@ -56,6 +57,14 @@ def test_migration_guide_04_add_persistence(folder: Path) -> None:
     assert owners(DATABASE) == set()
     remembers(run("migration_guide_04", keyless=True)["service"], "user123", "assistant_v1")
     check_mirror(DATABASE, VECTORS)
+
+
+def test_migration_guide_04_memorizes_with_the_key(folder: Path, model: Scripted) -> None:
+    service = run("migration_guide_04")["service"]
+    assert service.sync.memorize("I keep bees.")["extraction"] == {"model": 1, "rules": 0}
+    service.close()
+    assert stored(DATABASE, "user123", "assistant_v1").summaries == ["It was said: I keep bees."]
+    assert len(model.seen) == 2
 
 
 def test_migration_guide_05_multi_user(folder: Path) -> None:

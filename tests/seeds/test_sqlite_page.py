@@ -4,9 +4,12 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from llm.scripted import Scripted
 from memu.app import MemoryService
 
-from .harness import close, owners, rows, run, run_script, source, stored, tables
+from .harness import close, owners, rows, run, run_main, run_script, source, stored, tables
 
 FACT = "I moved to Lisbon in March and I teach chemistry there."
 DOCUMENTED = {"resources", "memory_items", "memory_categories", "category_items"}
@@ -26,6 +29,27 @@ def test_sqlite_01_memorizes_without_the_key(folder: Path) -> None:
     assert stored("path/to/your/memory.db", "alice", "default").summaries == [FACT]
     assert owners("path/to/your/memory.db") == {("alice", "default")}
     assert owners("memu.db") == set()
+
+
+def test_sqlite_01_memorizes_with_the_key(folder: Path, model: Scripted) -> None:
+    place = run("sqlite_01")
+    told = place["service"].sync.memorize(FACT, user={"user_id": "alice"})
+    assert told["extraction"] == {"model": 1, "rules": 0}
+    close(place)
+    assert stored("path/to/your/memory.db", "alice", "default").summaries == [f"It was said: {FACT}"]
+    assert {one.headers["authorization"] for one in model.seen} == {"Bearer your-api-key"}
+    assert [one.path for one in model.seen] == ["/v1/chat/completions"] * 2
+
+
+@pytest.mark.parametrize("block", ["sqlite_02", "sqlite_03"])
+def test_sqlite_02_and_03_memorize_with_the_key(folder: Path, model: Scripted, block: str) -> None:
+    place = run(block)
+    place["service"].sync.memorize(FACT, user={"user_id": "alice"})
+    found = place["service"].sync.retrieve("Where do I live?", {"user_id": "alice"})
+    assert [one["summary"] for one in found["items"]] == [f"It was said: {FACT}"]
+    assert found["signals"]["dense"] is True
+    close(place)
+    assert len(model.seen) == 2
 
 
 def test_sqlite_02_in_memory(folder: Path) -> None:
@@ -75,6 +99,18 @@ def test_sqlite_06_full_workflow(folder: Path) -> None:
         ('["m1"]', "Alice"), ('["m3"]', "Alice"),
     ]  # fmt: skip
     assert rows("my_memories.db", "SELECT count(*) FROM memory_categories") == [(10,)]
+
+
+def test_sqlite_06_full_workflow_with_the_key(
+    folder: Path, model: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "conversation.json").write_text(json.dumps(CONVERSATION))
+    run_main("sqlite_06")
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0] == "Created 10 categories"
+    assert any("tea" in line for line in printed[1:]), printed
+    assert len(stored("my_memories.db", "alice", "default").summaries) == 3
+    assert len(model.seen) == 2
 
 
 def test_sqlite_shell_block(folder: Path) -> None:

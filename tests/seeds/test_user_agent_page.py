@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from llm.scripted import Scripted
 from memu.app import MemoryService
-from memu.errors import ConfigError, ScopeError
+from memu.errors import ScopeError
 from memu.memory import InMemoryStore, PersistentStore
 from memu.storage import SimpleVectorDB, SQLiteDB
 from memu.storage.migrations import reset_database
@@ -94,13 +95,18 @@ def test_user_agent_06_settings(folder: Path) -> None:
     assert place["config"].mirror_path == Path("data/vectors.json")
 
 
-def test_user_agent_07_complete_configuration(folder: Path) -> None:
+def test_user_agent_07_complete_configuration_with_the_key(folder: Path, model: Scripted) -> None:
     place = run("user_agent_07")
     assert "YOUR_API_KEY" not in f"{place['service'].llm_profiles} {place['service'].describe()}"
-    with pytest.raises(ConfigError, match="language model"):
-        place["service"].sync.memorize(ALICE)
+    told = place["service"].sync.memorize(ALICE)
+    assert told["extraction"] == {"model": 1, "rules": 0}
     close(place)
-    assert owners(DATABASE) == set()
+    assert stored(DATABASE, "user123", "assistant_v1").summaries == [f"It was said: {ALICE}"]
+    assert [one.json["model"] for one in model.seen] == ["gpt-4o-mini"] * 2
+    check_mirror(DATABASE, VECTORS)
+
+
+def test_user_agent_07_complete_configuration_without_the_key(folder: Path) -> None:
     (folder / "note.md").write_text(ALICE)
     place = run("user_agent_07", keyless=True)
     place["service"].sync.memorize(resource_url="note.md")

@@ -13,6 +13,7 @@ from memu.app.compare import Plan
 from memu.app.wiring import Parts
 from memu.errors import (
     InterceptorError,
+    ModelAnswerCut,
     ModelError,
     ModelForbidden,
     ModelKeyMissing,
@@ -23,7 +24,7 @@ from memu.errors import (
 from memu.extract.base import ExtractedItem, Extraction
 from memu.extract.model_items import ModelReader, Read
 from memu.extract.summaries import CAPTION_LENGTH
-from memu.extract.windows import Window, cut_windows
+from memu.extract.windows import Window, cut_windows, halves
 from memu.llm.base import Call, ChatModel, Message
 from memu.llm.budget import Budget
 from memu.llm.usage import UsageLog
@@ -52,8 +53,19 @@ OUTAGES = (ModelUnavailable, ModelTimeout)
 ENOUGH = 2
 """After how many outages in a row a `memorize` asks no more: each may have taken minutes."""
 
+HALVED = 2
+"""How often a part whose answer was cut off is parted once more."""
+
 AT_ONCE = 4
 """How many parts of one source are asked about at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Why a model did not answer, so that the rules have to do; `cut` says that it had too much to say."""
+
+    reason: str
+    cut: bool = False
 
 
 @dataclass
@@ -79,14 +91,14 @@ class Asking:
         """The model that a step asks."""
         return self.parts.models.get(self.parts.memorize.model_steps[step])
 
-    async def ask(self, step: str, prompt: tuple[Message, ...], schema: type[M]) -> M | str:
-        """The answer, or why there is none and the rules have to do.
+    async def ask(self, step: str, prompt: tuple[Message, ...], schema: type[M]) -> "M | NoAnswer":
+        """The answer, or why there is none.
 
         Raises:
             ModelError: the settings are at fault.
         """
         if self.given_up:
-            return self.given_up
+            return NoAnswer(self.given_up)
         try:
             answer = await self.model(step).complete(prompt, schema, call=self.call(step))
         except ModelError as error:
@@ -95,7 +107,7 @@ class Asking:
             self.outages += isinstance(error, OUTAGES)
             if self.outages >= ENOUGH:
                 self.given_up = f"{error} It failed {ENOUGH} times and was asked no more."
-            return str(error)
+            return NoAnswer(str(error), cut=isinstance(error, ModelAnswerCut))
         self.outages = 0
         return answer.parsed
 
@@ -125,13 +137,13 @@ async def extract(parts: Parts, asking: Asking | None, source: Source, plan: Pla
     reader = ModelReader(parts.memorize)
     windows = await parts.compute(cut_windows, source, new_positions(source, plan), parts.memorize.extract_window)
     places = asyncio.Semaphore(AT_ONCE)
-    reads = await together(_read(asking, places, reader, source, window) for window in windows)
-    if windows and all(read.failed for read in reads):
+    found = await together(_read(asking, places, reader, source, window) for window in windows)
+    reads = [one for group in found for one in group]
+    if reads and all(read.failed for _, read in reads):
         asking.given_up = asking.given_up or "the model had failed before."
-    left = [window for window, read in zip(windows, reads, strict=True) if not read.items]
-    positions = sorted({position for window in left for position in window.positions})
+    positions = sorted({position for window, read in reads if not read.items for position in window.positions})
     rules = await parts.compute(parts.extractor.extract, source, memory_types=types, positions=positions)
-    return _joined(source, windows, reads, rules)
+    return _joined(source, reads, rules)
 
 
 def new_positions(source: Source, plan: Plan) -> list[int]:
@@ -156,29 +168,34 @@ async def together(calls: Iterable[Awaitable[T]]) -> list[T]:
     raise first
 
 
-async def _read(asking: Asking, places: asyncio.Semaphore, reader: ModelReader, source: Source, window: Window) -> Read:
-    """What the model makes of a window; or why it makes nothing of it."""
+async def _read(
+    asking: Asking, places: asyncio.Semaphore, reader: ModelReader, source: Source, window: Window, depth: int = 0
+) -> list[tuple[Window, Read]]:
+    """What the model makes of a window, or why it makes nothing of it; in parts, where it has too much to say."""
     async with places:
         prompt = await asking.parts.compute(reader.prompt, source, window)
         answer = await asking.ask("extract", prompt, reader.schema)
-    if isinstance(answer, str):
-        return Read(failed=answer)
-    return await asking.parts.compute(reader.read, source, window, answer)
+    if not isinstance(answer, NoAnswer):
+        return [(window, await asking.parts.compute(reader.read, source, window, answer))]
+    if not answer.cut or depth == HALVED or len(window.pieces) == 1:
+        return [(window, Read(failed=answer.reason))]
+    parts = [await _read(asking, places, reader, source, half, depth + 1) for half in halves(source, window)]
+    return [one for part in parts for one in part]
 
 
-def _joined(source: Source, windows: Sequence[Window], reads: Sequence[Read], rules: Extraction) -> Extraction:
+def _joined(source: Source, pairs: Sequence[tuple[Window, Read]], rules: Extraction) -> Extraction:
     """The model's items and those of the rules, in the order of the text, with all that there is to say."""
     starts = [message.start for message in source.messages]
     found = {bisect_right(starts, item.start) - 1 for item in rules.items}
-    reasons = [_reason(window, read, found) for window, read in zip(windows, reads, strict=True)]
+    reasons, reads = [_reason(window, read, found) for window, read in pairs], [read for _, read in pairs]
     failed = [reason for reason in reasons if reason]
     warnings = [warning for read in reads for warning in read.warnings]
     if failed:
-        told = f"{len(failed)} of {len(windows)} parts of the source were read by the rules: {_all(failed)}"
+        told = f"{len(failed)} of {len(pairs)} parts of the source were read by the rules: {_all(failed)}"
         logger.warning("memorize: %s", told)
         warnings.append(told)
     items = sorted([*rules.items, *_once(reads)], key=lambda item: (item.start, item.end))
-    counts = {"model": len(windows) - len(failed), "rules": len(failed)}
+    counts = {"model": len(pairs) - len(failed), "rules": len(failed)}
     return Extraction(items, _caption(reads) or rules.caption, warnings, counts)
 
 

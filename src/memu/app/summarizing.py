@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
-from memu.app.asking import Asking
+from memu.app.asking import Asking, NoAnswer
 from memu.app.categories import CategoryPlan, plan_stale, put_summary
 from memu.backends.base import Row
 from memu.backends.repeat import repeated
@@ -24,8 +24,8 @@ async def summarize(
     names, settings = [one.category for one in materials], asking.parts.memorize
     prompt = await asking.parts.compute(summaries_prompt, settings, materials)
     answer = await asking.ask("summarize", prompt, answer_form(names))
-    if isinstance(answer, str):
-        return _by_rules(plans, warnings, answer)
+    if isinstance(answer, NoAnswer):
+        return _by_rules(plans, warnings, answer.reason)
     read = read_summaries(settings, names, answer)
     if missing := [name for name in names if name not in read]:
         _by_rules(plans, warnings, f"the model gave none for {', '.join(missing)}.")

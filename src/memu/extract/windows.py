@@ -38,6 +38,12 @@ class Window:
         return frozenset(piece.position for piece in self.pieces)
 
 
+def halves(source: Source, window: Window) -> list[Window]:
+    """A window as two; as it is, when it holds one piece."""
+    middle = len(window.pieces) // 2
+    return [_window(source, part) for part in (window.pieces[:middle], window.pieces[middle:]) if part]
+
+
 def cut_windows(source: Source, positions: Sequence[int], size: int) -> list[Window]:
     """Windows of at most `size` characters over the messages at some positions."""
     windows: list[Window] = []

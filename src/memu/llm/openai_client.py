@@ -12,7 +12,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from memu.endpoints import LLMConfig
-from memu.errors import MemuError, ModelAnswerInvalid, ModelRefused
+from memu.errors import MemuError, ModelAnswerCut, ModelAnswerInvalid, ModelRefused
 from memu.llm import schema as forms
 from memu.llm.base import Answer, Call, Message, Request, Tokens
 from memu.llm.connection import async_client, require_model
@@ -195,7 +195,7 @@ class OpenAIChat:
             told = " ".join((message.refusal or "its filter stepped in").split())[:200]
             return ModelRefused(f"{where} refused to answer ({told}): nothing was made of this text.")
         if reason == "length":
-            return ModelAnswerInvalid(f"{where} was cut off at its longest: raise max_tokens, or give less text.")
+            return ModelAnswerCut(f"{where} was cut off at its longest: raise max_tokens, or give less text.")
         if not (message.content or "").strip():
             return ModelAnswerInvalid(f"{where} gave an empty answer ({reason}): another model may do better.")
         return None

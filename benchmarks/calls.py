@@ -1,0 +1,137 @@
+"""What one `memorize` asks of a language model, for each example file: `python benchmarks/calls.py`.
+
+An endpoint on this machine answers: with an item for each one that the rules find in the messages it is given, and with
+a summary of the wanted length for each category. It counts a token for four characters of what it was sent and of its
+answer, as models roughly do with English. With `--write` the figures are kept in benchmarks/results/calls.json.
+
+The figures for memU 1.5.1 are calculated from its published pipeline, which sends 1 request to cut a conversation into
+S segments, 1 for the caption of each, 2 for the items of each (one for each of its default memory types), and 1 for the
+summary of each touched category: S is taken from the sessions of a conversation, the categories from our own run.
+"""
+
+import argparse
+import asyncio
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from memu import MemoryService
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "calls.json"
+EXAMPLES = ("conversation.json", "assistant_chat.json", "handbook.md")
+LENGTH = 400
+"""The default length of a summary in characters."""
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    """Answers the two forms that `memorize` asks for."""
+
+    protocol_version = "HTTP/1.1"
+    items: Mapping[int, list[dict[str, Any]]] = {}
+    """What the rules found in each message of the source, by its position."""
+
+    def do_POST(self) -> None:
+        """Answer one request."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        data = json.loads(asked["messages"][-1]["content"].split("\n")[1])
+        extracting = asked["response_format"]["json_schema"]["name"] == "Memories"
+        answer = json.dumps(self._items(data) if extracting else self._summaries(data), ensure_ascii=False)
+        sent = sum(len(one["content"]) for one in asked["messages"])
+        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
+        usage = {"prompt_tokens": -(-sent // 4), "completion_tokens": -(-len(answer) // 4)}
+        body = json.dumps({"choices": [choice], "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _items(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        items = [
+            {**item, "message_ids": [one["id"]], "happened_at": None}
+            for one in messages
+            for item in self.items.get(one["id"], ())
+        ]
+        return {"caption": "What was said in these messages.", "items": items}
+
+    def _summaries(self, categories: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"summaries": [{"category": one["category"], "summary": "x" * LENGTH} for one in categories]}
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def endpoint() -> Iterator[str]:
+    """The address of a running endpoint."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+async def measure(url: str, name: str) -> dict[str, Any]:
+    """The figures of one example."""
+    source = ROOT / "examples" / name
+    async with MemoryService(user_id="reader") as service:
+        by_rules = await service.memorize(resource_url=source)
+        messages = await service.get_resource_messages(by_rules["resource"]["id"])
+    places = {one["id"]: position for position, one in enumerate(messages)}
+    Endpoint.items = {
+        position: [
+            {"text": one["summary"], "memory_type": one["memory_type"], "categories": one["categories"]}
+            for one in by_rules["items"]
+            if places[one["source"]["message_ids"][-1]] == position
+        ]
+        for position in places.values()
+    }
+    async with MemoryService(user_id="reader", llm_config={"base_url": url, "chat_model": "scripted"}) as service:
+        result = await service.memorize(resource_url=source)
+    used, touched = result["usage"], len({name for one in result["items"] for name in one["categories"]})
+    return {
+        "messages": len(messages),
+        "characters": sum(len(one["text"]) for one in messages),
+        "items": len(result["items"]),
+        "categories": touched,
+        "calls": used["calls"],
+        "input_tokens": used["input_tokens"],
+        "output_tokens": used["output_tokens"],
+        "calls_of_memu_1_5_1": calls_of_memu(messages, touched),
+    }
+
+
+def calls_of_memu(messages: list[dict[str, Any]], touched: int) -> int:
+    """What its pipeline comes to; a document is worked over by one request and makes one resource."""
+    if messages[0]["speaker"] is None:
+        return 1 + 2 + touched
+    segments = len({one["id"].partition(":")[0] for one in messages}) if ":" in messages[0]["id"] else 1
+    return 1 + segments + 2 * segments + touched
+
+
+async def run(url: str) -> dict[str, Any]:
+    """The figures of all examples."""
+    return {name: await measure(url, name) for name in EXAMPLES}
+
+
+def main() -> None:
+    """Print the figures as a table, and keep them if that is wanted."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results/calls.json")
+    options = parser.parse_args()
+    with endpoint() as url:
+        figures = asyncio.run(run(url))
+    names = list(next(iter(figures.values())))
+    print(f"| example | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")
+    for name, told in figures.items():
+        print(f"| {name} | {' | '.join(f'{told[key]:,}' for key in names)} |")
+    if options.write:
+        RESULTS.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
