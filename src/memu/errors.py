@@ -33,7 +33,8 @@ MemuError
 │   ├── ModelKeyMissing (PermissionError) an endpoint that needs a key, and none is configured
 │   ├── ModelForbidden (PermissionError)  an endpoint that refused the key
 │   ├── ModelRefused (ValueError)         a request that the endpoint, or an answer that the model refused
-│   ├── ModelAnswerInvalid (ValueError)   an answer that is cut off, or not of the form that was asked for
+│   ├── ModelAnswerInvalid (ValueError)   an answer that is empty, or not of the form that was asked for
+│   │   └── ModelAnswerCut                an answer that ended at its greatest length
 │   ├── BudgetExceeded                    no call or token is left of what one call of the service may use
 │   └── InterceptorError                  a hook of the user's own that raised
 ├── MissingExtra (ImportError)            an optional package is not installed

@@ -356,7 +356,7 @@ def test_options_that_mean_nothing_here_are_refused_by_name() -> None:
 
 
 def test_a_service_says_what_it_asks_a_model_for(make: Make) -> None:
-    assert make({}).describe()["language_model"]["used"] is False
+    assert list(make({}).describe()["language_model"]["steps"]) == ["extract", "summarize"]
     told = make({"method": "llm", "rewrite_query": True}).describe()["language_model"]
     assert (told["used"], list(told["steps"])) == (True, ["extract", "summarize", "rewrite_query", 'method "llm"'])
 
