@@ -4,12 +4,13 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections.abc import Awaitable, Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from memu.app.compare import Plan
+from memu.app.similar import similar
 from memu.app.wiring import Parts
 from memu.errors import (
     InterceptorError,
@@ -173,8 +174,10 @@ async def _read(
 ) -> list[tuple[Window, Read]]:
     """What the model makes of a window, or why it makes nothing of it; in parts, where it has too much to say."""
     async with places:
+        if not (depth or asking.given_up):
+            window = replace(window, known=await similar(asking.parts, asking.scope, source, window))
         prompt = await asking.parts.compute(reader.prompt, source, window)
-        answer = await asking.ask("extract", prompt, reader.schema)
+        answer = await asking.ask("extract", prompt, reader.schema(window))
     if not isinstance(answer, NoAnswer):
         return [(window, await asking.parts.compute(reader.read, source, window, answer))]
     if not answer.cut or depth == HALVED or len(window.pieces) == 1:

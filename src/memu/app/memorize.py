@@ -14,7 +14,7 @@ from memu.app.wiring import Parts, Progress
 from memu.app.work import work_out
 from memu.app.write import Written, afterwards, write
 from memu.database.core import Database
-from memu.errors import ConflictError, MemuError
+from memu.errors import ConflictError, MemuError, NotFoundError
 from memu.extract.base import Extraction
 from memu.scope import Scope
 from memu.sources.base import Source
@@ -42,7 +42,12 @@ async def memorize(
         work.summaries = await parts.store(plan_summaries, parts, scope, work.ids, work.items, work.vectors, work.filed)
         if plan.status != "replaced":  # which makes them anew afterwards, from what is left
             work.summaries = await summarize(asking, work.summaries, work.warnings)
-        written = await parts.write(write, parts, scope, source, plan, work, metadata)
+        try:
+            written = await parts.write(write, parts, scope, source, plan, work, metadata)
+        except NotFoundError:  # what the model found superseded was deleted meanwhile
+            if asking is None:
+                raise
+            written = None
         if written is not None:
             warnings = [*work.warnings, *written.warnings]
             await _refresh(parts, database, asking, warnings)

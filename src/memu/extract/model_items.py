@@ -14,12 +14,13 @@ from itertools import groupby
 from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pydantic.json_schema import SkipJsonSchema
 
 from memu.extract.base import ExtractedItem
 from memu.extract.reading import read_sentence
 from memu.extract.summaries import CAPTION_LENGTH
 from memu.extract.types import memory_type
-from memu.extract.windows import Piece, Window
+from memu.extract.windows import Known, Piece, Window
 from memu.llm.base import Message
 from memu.llm.prompts import build, encode
 from memu.memorize_settings import MemorizeConfig, prompt_text
@@ -31,6 +32,9 @@ NOTE = "not verbatim: the words are a language model's"
 
 LONGEST_ITEM = 1000
 """Characters that an item has at most."""
+
+LONGEST_KNOWN = 300
+"""Characters of a remembered item that a model is shown."""
 
 MOST_ITEMS = 500
 """How many items of one window are kept."""
@@ -64,8 +68,19 @@ caption: what the whole of it is about, in one sentence of at most {caption} cha
 
 FILING = "- categories: the names of the categories below that it belongs in, best first; mostly one, at most three.\n"
 
+REPLACING = """\
+The data "known" has what is remembered already. replaces: the ids there of what holds no longer because an item says \
+the same thing newly of the same person or thing, such as a new home, job or favourite; empty for almost all items, \
+and where what is known can be true beside it."""
+
+MOST_REPLACED = 3
+"""How many memories one item can replace: a hostile message is not to end many."""
+
 _DATE = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?")
 _YEARS = range(1000, 9999)  # what every database can keep, in every time zone
+
+
+Numbers = Annotated[list[int | str], WithJsonSchema({"type": "array", "items": {"type": "integer"}})]
 
 
 class ItemAnswer(BaseModel):
@@ -76,6 +91,7 @@ class ItemAnswer(BaseModel):
     message_ids: list[int | str] = Field(default_factory=list)
     categories: list[str] = Field(default_factory=list)
     happened_at: str | None = None
+    replaces: list[int | str] = Field(default_factory=list)
 
 
 class ItemsAnswer(BaseModel):
@@ -107,16 +123,24 @@ class ModelReader:
         told = {name: prompt_text(prompt) for name, prompt in self.settings.memory_type_prompts.items()}
         return {name: _filled(told.get(name) or TYPES[name]) for name in self.settings.memory_types}
 
-    @cached_property
-    def schema(self) -> type[ItemsAnswer]:
+    def schema(self, window: Window) -> type[ItemsAnswer]:
         """The form of an answer, with the types and categories of the settings."""
+        return self._form_beside_known if window.known else self._form
+
+    @cached_property
+    def _form(self) -> type[ItemsAnswer]:
+        return self._make_form({"replaces": (SkipJsonSchema[list[int | str]], Field(default_factory=list))})
+
+    @cached_property
+    def _form_beside_known(self) -> type[ItemsAnswer]:
+        return self._make_form({"replaces": (Numbers, Field(default_factory=list))})
+
+    def _make_form(self, further: dict[str, Any]) -> type[ItemsAnswer]:
         names = [one.name for one in self.settings.memory_categories]
         fields: dict[str, Any] = {
             "memory_type": (Annotated[str, WithJsonSchema(_one_of(list(self.types)))], ...),
-            "message_ids": (
-                Annotated[list[int | str], WithJsonSchema({"type": "array", "items": {"type": "integer"}})],
-                ...,
-            ),
+            "message_ids": (Numbers, ...),
+            **further,
         }
         if names:
             listed = {"type": "array", "items": _one_of(names)}
@@ -124,7 +148,7 @@ class ModelReader:
         item = create_model("Item", __base__=ItemAnswer, **fields)
         return create_model("Memories", __base__=ItemsAnswer, items=(list[item], ...))  # type: ignore[valid-type]
 
-    def instructions(self, modality: str) -> str:
+    def instructions(self, modality: str, *, replacing: bool = False) -> str:
         """What to do; of the library's words and the operator's only."""
         categories = {one.name: one.description for one in self.settings.memory_categories}
         task = TASK.format(modality=modality, caption=CAPTION_LENGTH, filing=FILING if categories else "")
@@ -133,14 +157,16 @@ class ModelReader:
             parts.append(f"The categories: {encode(categories)}")
         if told := prompt_text(self.settings.multimodal_preprocess_prompts.get(modality)):
             parts.append(_filled(told))
-        return "\n\n".join(parts)
+        return "\n\n".join([*parts, REPLACING] if replacing else parts)
 
     def prompt(self, source: Source, window: Window) -> tuple[Message, ...]:
         """What is asked about a window."""
         data: dict[str, Any] = {"messages": [{"id": one.position, **_told(source, one)} for one in window.pieces]}
         if window.before:
             data["before"] = [_told(source, one) for one in window.before]
-        return build(self.instructions(source.modality), data)
+        if window.known:
+            data["known"] = [_remembered(number, one) for number, one in enumerate(window.known)]
+        return build(self.instructions(source.modality, replacing=bool(window.known)), data)
 
     def read(self, source: Source, window: Window, answer: ItemsAnswer) -> Read:
         """The items of an answer, each at its place in the text; what points at nothing is left out, and said."""
@@ -166,6 +192,7 @@ class ModelReader:
         messages = [source.messages[position] for position in positions]
         pieces = [piece for piece in window.pieces if piece.position in positions]
         when = _date(one.happened_at)
+        said_at = max((message.at for message in messages if message.at), default=None)
         return ExtractedItem(
             summary=text,
             memory_type=self._type(one.memory_type, text, dated=when is not None),
@@ -173,11 +200,12 @@ class ModelReader:
             start=pieces[0].start,
             end=pieces[-1].end,
             speaker=_common(message.speaker for message in messages),
-            said_at=max((message.at for message in messages if message.at), default=None),
+            said_at=said_at,
             happened_at=when,
             heading=_common(message.heading for message in messages),
             categories=self._categories(one.categories),
             note=NOTE,
+            supersedes=_replaced(one.replaces, window, said_at),
         )
 
     def _type(self, named: str, text: str, *, dated: bool) -> str:
@@ -221,11 +249,25 @@ def _add_words(source: Source, items: Sequence[ExtractedItem]) -> None:
         first.around = source.text[start : min(first.end, start + LONGEST_ITEM)]
 
 
+def _remembered(number: int, one: Known) -> dict[str, Any]:
+    told = {"id": number, "text": one.text[:LONGEST_KNOWN]}
+    return {**told, "at": one.said_at.isoformat(timespec="minutes")} if one.said_at else told
+
+
+def _replaced(named: Iterable[int | str], window: Window, said_at: datetime | None) -> tuple[str, ...]:
+    """The ids of what an item replaces: among what was shown, and not said later than the item itself."""
+    shown = [window.known[number] for number in sorted(_numbers(named)) if number < len(window.known)]
+    return tuple(one.id for one in shown if not (one.said_at and said_at and one.said_at > said_at))[:MOST_REPLACED]
+
+
 def _positions(named: Iterable[int | str], window: Window) -> list[int]:
     """The messages of the window among those named."""
+    return sorted(_numbers(named) & window.positions)
+
+
+def _numbers(named: Iterable[int | str]) -> set[int]:
     texts = (str(one).strip().lstrip("#") for one in named)
-    numbers = {int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 10}
-    return sorted(numbers & window.positions)
+    return {int(text) for text in texts if text.isascii() and text.isdigit() and len(text) < 10}
 
 
 def _cleaned(text: str, longest: int) -> str:

@@ -1,7 +1,8 @@
 """What of a source goes into one request to a language model: some of its messages, and what was said before them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from memu.sources.base import Source
 
@@ -26,11 +27,24 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """Something that is remembered already, and that a new message may end."""
+
+    id: str
+    text: str
+    said_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """Some messages of a source, in order; `before` are the last ones before them, which are context only."""
+    """Some messages of a source, in order; `before` are the last ones before them, which are context only.
+
+    `known` is what is remembered already and is most like them.
+    """
 
     pieces: tuple[Piece, ...]
     before: tuple[Piece, ...]
+    known: tuple[Known, ...] = ()
 
     @property
     def positions(self) -> frozenset[int]:
@@ -41,7 +55,8 @@ class Window:
 def halves(source: Source, window: Window) -> list[Window]:
     """A window as two; as it is, when it holds one piece."""
     middle = len(window.pieces) // 2
-    return [_window(source, part) for part in (window.pieces[:middle], window.pieces[middle:]) if part]
+    parts = (part for part in (window.pieces[:middle], window.pieces[middle:]) if part)
+    return [replace(_window(source, part), known=window.known) for part in parts]
 
 
 def cut_windows(source: Source, positions: Sequence[int], size: int) -> list[Window]:
