@@ -29,10 +29,13 @@ REASONED_FILE_LINES, REASON = 600, "Longer than 400 lines because "
 
 REQUIRED_PACKAGES = 12
 HEAVY = {
+    "av",
     "dateparser",
+    "docx",
     "fastapi",
     "httpx",
     "huggingface_hub",
+    "lxml",
     "onnxruntime",
     "openai",
     "psycopg",

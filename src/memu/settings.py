@@ -204,7 +204,8 @@ class BlobConfig(Settings):
 
     `resources_dir` receives the copies (databases in memory keep none). `allowed_roots` limits local paths to these
     folders. `max_bytes` and `timeout` (seconds, whole download) bound a read; `allow_private_urls` lets addresses of
-    private networks and this machine be fetched.
+    private networks and this machine be fetched. `max_pages` bounds a PDF, `max_characters` the text of a PDF, DOCX or
+    HTML file. `video_frames` is how many pictures of a video a language model is shown.
     """
 
     provider: Literal["local"] = "local"
@@ -213,6 +214,9 @@ class BlobConfig(Settings):
     max_bytes: int = Field(default=50_000_000, gt=0)
     timeout: float = Field(default=60.0, gt=0)
     allow_private_urls: bool = False
+    max_pages: int = Field(default=2000, gt=0)
+    max_characters: int = Field(default=10_000_000, gt=0)
+    video_frames: int = Field(default=8, ge=1, le=64)
 
 
 class TierConfig(Settings):

@@ -27,7 +27,7 @@ def test_files_folders_patterns_and_a_bad_one_among_them(memu: Memu, folder: Pat
     (notes / "deep" / "b.txt").write_text("I repair old clocks.")
     (notes / "deep" / ".hidden" / "c.txt").write_text("I am hidden.")
     (notes / "picture.png").write_bytes(b"\x89PNG")
-    (folder / "bad.pdf").write_bytes(b"%PDF")
+    (folder / "bad.pdf").write_bytes(b"PDF")
     (folder / "torn.json").write_text('[{"content": ')
     done = memu(
         "memorize", "notes", "notes/*.md", "bad.pdf", "gone.md", "torn.json", "no*.md", "--modality", "document"
@@ -36,7 +36,7 @@ def test_files_folders_patterns_and_a_bad_one_among_them(memu: Memu, folder: Pat
     lines = done.out.splitlines()
     assert [line.split()[0] for line in lines] == ["created", "created", "created", "6"]
     assert lines[-1].startswith("6 sources: 3 created, 3 failed; ")
-    assert "memu: bad.pdf: PDF (.pdf) cannot be read" in done.err
+    assert "memu: bad.pdf: this is no PDF" in done.err
     assert "memu: there is no file gone.md" in done.err
     assert "no file matches no*.md" in done.err
     again = memu("memorize", "notes")

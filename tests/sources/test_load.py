@@ -17,8 +17,9 @@ from memu.errors import (
 )
 from memu.models import MODALITIES
 from memu.settings import BlobConfig
-from memu.sources.base import Source
+from memu.sources.base import Media, Source
 from memu.sources.load import load, refuse_path
+from memu.sources.load import read as read_any
 
 LIMITS = BlobConfig()
 MESSAGES = [{"role": "user", "content": "I moved to Oslo."}, {"name": "Ann", "content": "When?"}]
@@ -48,11 +49,18 @@ class TestWhatIsGiven:
         assert all(name in str(raised.value) for name in MODALITIES)
 
     @pytest.mark.parametrize("modality", ["image", "video", "audio"])
-    def test_a_modality_that_needs_more(self, modality: str) -> None:
-        with pytest.raises(
-            SourceInvalid, match=f"modality '{modality}'.* cannot be read offline in this version; supp"
-        ):
-            load(resource_url="picture.png", modality=modality, settings=LIMITS)
+    def test_a_modality_that_needs_more(self, modality: str, tmp_path: Path) -> None:
+        (tmp_path / "file.bin").write_bytes(b"\x89PNG")
+        with pytest.raises(SourceInvalid, match="cannot be read offline: configure a language model that"):
+            load(resource_url=tmp_path / "file.bin", modality=modality, settings=LIMITS)
+        found = read_any(resource_url=tmp_path / "file.bin", modality=modality, settings=LIMITS)
+        assert isinstance(found, Media)
+        assert (found.modality, found.data, found.suffix) == (modality, b"\x89PNG", ".bin")
+        assert (found.url, found.origin) == (str(tmp_path / "file.bin"), tmp_path / "file.bin")
+        with pytest.raises(SourceNotFound):
+            load(resource_url=tmp_path / "none.png", modality=modality, settings=LIMITS)
+        with pytest.raises(InputError, match="name one with resource_url="):
+            load(text="words", modality=modality, settings=LIMITS)
 
 
 class TestMessages:
@@ -157,12 +165,21 @@ class TestFiles:
             read(tmp_path / "chat.json", content, modality)
         assert "chat.json" in str(raised.value)
 
-    @pytest.mark.parametrize("name", ["a.html", "a.pdf", "a.docx", "a.png", "a.MP3", "a.mp4", "a.zip", "a.tar.gz"])
+    @pytest.mark.parametrize("name", ["a.doc", "a.xlsx", "a.tiff", "a.SVG", "a.zip", "a.tar.gz"])
     @pytest.mark.parametrize("modality", [None, "document", "conversation"])
-    def test_formats_that_need_more(self, tmp_path: Path, name: str, modality: str | None) -> None:
-        with pytest.raises(SourceInvalid, match=r"cannot be read offline in this version; supported are") as raised:
+    def test_formats_that_are_not_read(self, tmp_path: Path, name: str, modality: str | None) -> None:
+        with pytest.raises(SourceInvalid, match=r"cannot be read; supported are plain text, .*PDF") as raised:
             read(tmp_path / name, "words", modality)
         assert name in str(raised.value)
+
+    @pytest.mark.parametrize("name", ["a.png", "a.MP3", "a.mp4"])
+    def test_formats_that_a_model_reads(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(SourceInvalid, match=r"a\.\w+ is a .*cannot be read offline: .*language model"):
+            read(tmp_path / name, "words")
+        for modality in ("document", "conversation"):
+            with pytest.raises(SourceInvalid, match=f"is no {modality}: leave the modality out"):
+                read(tmp_path / name, "words", modality)
+        assert told(read(tmp_path / name, "words", "text")) == ["words"]
 
     @pytest.mark.parametrize(
         ("content", "error"), [("", "is empty"), (" \n", "no words"), ("a\x00", "NUL"), ("---\n", "no words")]
@@ -215,9 +232,11 @@ class TestUrls:
         page = server.url("/page?type=text/html&body=%3Cp%3Ehi")
         assert told(load(resource_url=page, modality="text", settings=private)) == ["<p>hi"]
 
-    @pytest.mark.parametrize("kind", ["text/html", "application/pdf", "image/png", "video/mp4", "application/zip"])
+    @pytest.mark.parametrize(
+        "kind", ["application/pdf", "image/png", "image/svg%2Bxml", "video/mp4", "application/zip"]
+    )
     def test_types_that_need_more(self, server: WebServer, private: BlobConfig, kind: str) -> None:
-        with pytest.raises(SourceInvalid, match="cannot be read offline in this version") as raised:
+        with pytest.raises(SourceInvalid, match=r"cannot be read|is no PDF|is damaged") as raised:
             load(resource_url=server.url(f"/page?type={kind}&token=s3cret"), settings=private)
         assert "s3cret" not in str(raised.value)
         assert "/page" in str(raised.value)

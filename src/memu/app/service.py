@@ -9,9 +9,9 @@ from memu.app import changes, crud, forget, inputs, retrieve
 from memu.app import context as context_text
 from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
+from memu.app.modalities import MEDIA, read_source
 from memu.database.rows import check_memory_type, check_metadata, check_text
 from memu.errors import InputError, InputTypeError, ModelError, NotFoundError
-from memu.sources.load import load
 
 
 class MemoryService(ServiceBase):
@@ -64,7 +64,8 @@ class MemoryService(ServiceBase):
             content: a text, or a list of messages `{"role": …, "content": …}`; a name, a time and an id of a message
                 are kept (`name` or `speaker`; `created_at` or `timestamp`; `id`).
             resource_url: a path or an http(s) URL, instead of `content`.
-            modality: "conversation", "document" or "text"; guessed when it is left out.
+            modality: "conversation", "document", "text", "image", "audio" or "video"; guessed when it is left out.
+                The last three are read by a language model.
             user: whose memory, for a service that is not bound.
             metadata: a JSON object kept with every item, to filter on (`metadata.key`).
             progress: told, from another thread, how many texts are embedded, and of how many: where most time goes.
@@ -85,14 +86,11 @@ class MemoryService(ServiceBase):
         scope = self._scope(user)
         kept = check_metadata(metadata)
         text, messages = inputs.read_content(content, resource_url)
-        source = await self.parts.load(
-            load,
-            resource_url=resource_url,
-            text=text,
-            messages=messages,
-            modality=modality,
-            settings=self.blob_config,
+        source = await read_source(
+            self.parts, scope, resource_url=resource_url, text=text, messages=messages, modality=modality
         )
+        if source.modality not in MEDIA:
+            self.parts.refuse_models("memorize")
         return await memorize(self.parts, scope, source, kept, progress)
 
     async def retrieve(

@@ -41,7 +41,7 @@ def work_out(
         if parts.embedder.sees(item.summary)
         and (plan.status != "replaced" or any(hashes[one] not in known for one in item.message_ids))
     ]
-    work = Work(items=items, caption=extraction.caption, warnings=list(extraction.warnings))
+    work = Work(items=items, caption=source.caption or extraction.caption, warnings=list(extraction.warnings))
     work.ids = [str(uuid4()) for _ in work.items]
     texts = [item.index_text for item in work.items]
     captions = [work.caption] if work.caption else []

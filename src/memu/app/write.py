@@ -164,7 +164,7 @@ class Writing:
             "content_hash": self.source.hashes[-1],
             "superseded_by": None,
             "metadata": dict(self.metadata),
-            "extra": {} if self.source.url else {"nameless": True},
+            "extra": {**self.source.extra, **({} if self.source.url else {"nameless": True})},
             "created_at": now,
             "updated_at": now,
         }

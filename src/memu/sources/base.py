@@ -1,10 +1,11 @@
 """What was given to `memorize`, read: a verbatim text and the messages that it is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Source:
         origin: the local file it was read from, if any.
         data: the bytes that were read, when a copy of them is to be kept.
         suffix: file name ending for that copy, with its dot.
+        caption: one or two sentences about it, where whoever read it wrote them.
+        extra: what is to be kept with the resource.
     """
 
     url: str | None
@@ -45,6 +48,8 @@ class Source:
     origin: Path | None = None
     data: bytes | None = field(default=None, repr=False)
     suffix: str = ""
+    caption: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def content(self, message: Message) -> str:
         """The words of one message."""
@@ -63,6 +68,27 @@ class Source:
         from memu.sources.hashing import message_hash
 
         return tuple(message_hash(one.speaker, one.at, self.content(one), one.heading) for one in self.messages)
+
+
+@dataclass(frozen=True)
+class Media:
+    """A picture, a recording or a video, which a language model has to look at or listen to before there is a text.
+
+    Attributes:
+        url: the absolute path, or the URL, that it came from.
+        name: the same as messages show it, without what may be secret in a URL.
+        modality: "image", "audio" or "video".
+        data: its bytes.
+        suffix: its file name's ending, with its dot.
+        origin: the local file, if it is one.
+    """
+
+    url: str
+    name: str
+    modality: str
+    data: bytes = field(repr=False)
+    suffix: str = ""
+    origin: Path | None = None
 
 
 Messages = Sequence[Message]

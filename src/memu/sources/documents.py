@@ -46,6 +46,11 @@ def from_text(text: str, *, markdown: bool, modality: str = "document") -> Sourc
     return Source(url=None, modality=modality, text=text, messages=messages)
 
 
+def paragraphs(text: str) -> list[tuple[int, int]]:
+    """The spans of the paragraphs and list items of a plain text."""
+    return [(start, end) for start, end, _ in _Scanner(text, markdown=False).scan()]
+
+
 Block = tuple[int, int, str | None]
 
 

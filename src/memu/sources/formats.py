@@ -7,17 +7,23 @@ from memu.errors import SourceInvalid
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
 
+HTML = frozenset({".html", ".htm", ".xhtml"})
+PDF = frozenset({".pdf"})
+DOCX = frozenset({".docx"})
+
+_MEDIA = {
+    "image": ".png .jpg .jpeg .gif .webp",
+    "audio": ".mp3 .wav .m4a .aac .flac .ogg .oga .opus .mpga",
+    "video": ".mp4 .m4v .mov .mkv .webm .avi .mpeg .mpg",
+}
+_MODALITY = {suffix: modality for modality, suffixes in _MEDIA.items() for suffix in suffixes.split()}
 _UNREADABLE = {
-    "HTML": ".html .htm .xhtml .mhtml",
-    "PDF": ".pdf",
-    "office documents": ".doc .docx .odt .rtf .ppt .pptx .odp .xls .xlsx .ods .epub",
-    "images": ".png .jpg .jpeg .gif .webp .bmp .tif .tiff .heic .ico .svg",
-    "recordings": ".mp3 .wav .m4a .aac .flac .ogg .oga .opus .mpga",
-    "videos": ".mp4 .m4v .mov .mkv .webm .avi .mpeg .mpg",
+    "mail and web archives": ".mhtml .eml .msg",
+    "office documents": ".doc .odt .rtf .ppt .pptx .odp .xls .xlsx .ods .epub",
+    "images of this kind": ".bmp .tif .tiff .heic .ico .svg",
     "archives": ".zip .gz .tgz .bz2 .xz .7z .rar .tar",
 }
 _KIND = {suffix: kind for kind, suffixes in _UNREADABLE.items() for suffix in suffixes.split()}
-_MODALITY_KIND = {"image": "images", "audio": "recordings", "video": "videos"}
 _TYPE_SUFFIX = {
     "text/markdown": ".md",
     "text/html": ".html",
@@ -25,6 +31,21 @@ _TYPE_SUFFIX = {
     "application/json": ".json",
     "application/jsonl": ".jsonl",
     "application/x-ndjson": ".jsonl",
+    "application/pdf": ".pdf",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": ".docx",
+    "image/png": ".png",
+    "image/jpeg": ".jpg",
+    "image/gif": ".gif",
+    "image/webp": ".webp",
+    "audio/mpeg": ".mp3",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "audio/mp4": ".m4a",
+    "audio/flac": ".flac",
+    "audio/ogg": ".ogg",
+    "video/mp4": ".mp4",
+    "video/webm": ".webm",
+    "video/quicktime": ".mov",
 }
 _UNTOLD = ("", "text/plain", "application/octet-stream", "binary/octet-stream")
 _TEXT_TYPES = ("application/xml", "application/yaml", "application/x-yaml", "application/toml")
@@ -47,26 +68,32 @@ def suffix_of_page(content_type: str, path: str) -> str:
         return _TYPE_SUFFIX[content_type]
     if content_type.endswith("+json"):
         return ".json"
+    if content_type == "image/svg+xml":
+        raise _unsupported("pictures of the type 'image/svg+xml'")
     if content_type.startswith("text/") or content_type in _TEXT_TYPES or content_type.endswith("+xml"):
         return suffix_of(path) or ".txt"
     raise _unsupported(f"content of the type {content_type!r}")
 
 
-def check_modality(modality: str) -> None:
-    """Refuse a modality that would need what this version does not have.
+def media_of(suffix: str, modality: str | None) -> str | None:
+    """The modality of what a language model has to look at or listen to: the given one, or that of the ending.
 
     Raises:
-        SourceInvalid: image, audio and video.
+        SourceInvalid: another modality was given for such a file.
     """
-    if modality in _MODALITY_KIND:
-        raise _unsupported(f"{_MODALITY_KIND[modality]} (modality {modality!r})")
+    if modality in _MEDIA:
+        return modality
+    found = _MODALITY.get(suffix)
+    if found and modality in ("document", "conversation"):
+        raise SourceInvalid(f'a file {suffix} is no {modality}: leave the modality out, or give "{found}".')
+    return found if modality is None else None
 
 
 def check_suffix(suffix: str) -> None:
     """Refuse a file by its ending before its bytes are taken for text.
 
     Raises:
-        SourceInvalid: HTML, PDF, office documents, images, recordings, videos and archives.
+        SourceInvalid: old office documents, archives, and the like.
     """
     if suffix in _KIND:
         raise _unsupported(f"{_KIND[suffix]} ({suffix})")
@@ -74,6 +101,7 @@ def check_suffix(suffix: str) -> None:
 
 def _unsupported(what: str) -> SourceInvalid:
     return SourceInvalid(
-        f"{what} cannot be read offline in this version; supported are plain text, Markdown, and conversations "
-        '(JSON, JSON Lines, or lines like "Name: words"). Convert it to one of them.'
+        f"{what} cannot be read; supported are plain text, Markdown, HTML, PDF, DOCX, conversations (JSON, JSON Lines, "
+        'or lines like "Name: words"), and with a language model pictures (PNG, JPEG, GIF, WebP), recordings and '
+        "videos. Convert it to one of them."
     )

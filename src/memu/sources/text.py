@@ -33,6 +33,11 @@ def check_text(text: str, name: str, error: type[MemuError] = SourceInvalid) -> 
     raise error(f"{name} holds {what} at character {found.start()}: expected plain Unicode text. Remove it.")
 
 
+def storable(text: str) -> str:
+    """The text with a replacement mark for each character that databases do not store: for what a program made."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
 def decode(data: bytes, name: str, charset: str | None = None) -> str:
     """The text of `data`: by its byte order mark (which is dropped), else by `charset`, else as UTF-8.
 
