@@ -57,19 +57,19 @@ def test_a_forked_child_works_with_a_service_of_its_own(tmp_path: Path, provider
 
 
 def test_slow_sources_hold_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from memu.app import service as calls
+    from memu.app import modalities as calls
 
-    arrived, load = threading.Event(), calls.load
+    arrived, read = threading.Event(), calls.read
 
     def slow(*args: Any, **options: Any) -> Any:
         if options["text"] and "far away" in options["text"]:
             assert arrived.wait(PATIENCE)
-        return load(*args, **options)
+        return read(*args, **options)
 
     async def run() -> None:
         async with service(tmp_path) as memory:
             await memory.memorize("I moved to Lisbon in March.")
-            monkeypatch.setattr(calls, "load", slow)
+            monkeypatch.setattr(calls, "read", slow)
             waiting = [asyncio.create_task(memory.memorize(f"Note {n} from far away.")) for n in range(MANY)]
             try:
                 found = await asyncio.wait_for(memory.retrieve("Lisbon"), PATIENCE / 2)
