@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from papers import docx, pdf, png, rewritten, saved
 
 from memu.errors import MissingExtra, SourceError, SourceInvalid
 from memu.settings import BlobConfig
 from memu.sources.base import Source
 from memu.sources.load import load
+from papers import docx, pdf, png, rewritten, saved
 
 for package in ("pypdf", "docx", "lxml"):
     pytest.importorskip(package, reason="the extra memu[documents] is not installed")
