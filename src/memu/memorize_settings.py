@@ -73,6 +73,7 @@ class MemorizeConfig(Settings):
     - `multimodal_preprocess_prompts`: how a "conversation", a "document" or a "text" is to be read.
     - `default_category_summary_prompt`: what summaries are to be; a category's own `summary_prompt` goes before it.
     - `memory_extract_llm_profile`, `category_update_llm_profile`: whom the two steps ask.
+    - `preprocess_llm_profile`: whom pictures, recordings and videos are given to.
     - `extract_window`: how many characters of messages go into one request.
     - `max_calls`, `max_tokens`: what one `memorize` may ask of models; the rules do what is left.
     """
@@ -119,16 +120,6 @@ class MemorizeConfig(Settings):
     def _prompts_of_texts(cls, value: dict[str, Prompt]) -> dict[str, Prompt]:
         return _known(value, TEXTS, "modality of texts")
 
-    @field_validator("preprocess_llm_profile")
-    @classmethod
-    def _no_call_of_its_own(cls, value: str) -> str:
-        if value != "default":
-            raise ValueError(
-                "texts are not worked over in a call of their own, so nobody asks this profile: name the one that "
-                "reads them with memory_extract_llm_profile."
-            )
-        return value
-
     @model_validator(mode="after")
     def _known_types(self) -> "MemorizeConfig":
         if unknown := [name for name in self.memory_types if name not in MEMORY_TYPES]:
@@ -141,14 +132,22 @@ class MemorizeConfig(Settings):
     @property
     def model_steps(self) -> dict[str, str]:
         """The steps that ask a language model where one is configured, and the profile that each asks."""
-        return {"extract": self.memory_extract_llm_profile, "summarize": self.category_update_llm_profile}
+        return {
+            "preprocess": self.preprocess_llm_profile,
+            "extract": self.memory_extract_llm_profile,
+            "summarize": self.category_update_llm_profile,
+        }
 
     @property
     def for_models(self) -> list[str]:
         """The options that were given and that only a language model heeds."""
         named = ("memory_type_prompts", "multimodal_preprocess_prompts", "default_category_summary_prompt")
         given = [name for name in named if getattr(self, name)]
-        given += [f"{name}_llm_profile" for name in ("memory_extract", "category_update") if self._asks_another(name)]
+        given += [
+            f"{name}_llm_profile"
+            for name in ("preprocess", "memory_extract", "category_update")
+            if self._asks_another(name)
+        ]
         return given + [
             f"memory_categories.{one.name}.summary_prompt" for one in self.memory_categories if one.summary_prompt
         ]

@@ -201,3 +201,13 @@ def test_what_a_model_saw_may_hold_anything(server: Scripted, make: Make, tmp_pa
     server.say(chat(json.dumps({"caption": " ", "description": " "})))
     with pytest.raises(SourceInvalid, match="saw nothing in it"):
         service.sync.memorize(resource_url=put(tmp_path, "other.png", png(4, 4)))
+
+
+def test_each_is_given_to_the_profile_for_it(server: Scripted, make: Make, tmp_path: Path) -> None:
+    named = {"base_url": server.url, "transcribe_model": "ears-1", "max_retries": 0}
+    profiles = {"default": {**named, "chat_model": "a"}, "eyes": {**named, "chat_model": "b"}}
+    config = {"preprocess_llm_profile": "eyes"}
+    service = make(llm_config=None, llm_profiles=profiles, memorize_config=config)
+    service.sync.memorize(resource_url=put(tmp_path, "beach.png", png()))
+    assert [one.json["model"] for one in looked(server)] == ["b"]
+    assert {one.json["model"] for one in server.seen} == {"a", "b"}

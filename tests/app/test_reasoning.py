@@ -356,9 +356,12 @@ def test_options_that_mean_nothing_here_are_refused_by_name() -> None:
 
 
 def test_a_service_says_what_it_asks_a_model_for(make: Make) -> None:
-    assert list(make({}).describe()["language_model"]["steps"]) == ["extract", "summarize"]
+    assert list(make({}).describe()["language_model"]["steps"]) == ["preprocess", "extract", "summarize"]
     told = make({"method": "llm", "rewrite_query": True}).describe()["language_model"]
-    assert (told["used"], list(told["steps"])) == (True, ["extract", "summarize", "rewrite_query", 'method "llm"'])
+    assert (told["used"], list(told["steps"])) == (
+        True,
+        ["preprocess", "extract", "summarize", "rewrite_query", 'method "llm"'],
+    )
 
 
 def test_messages_that_are_none_are_refused_before_any_call(server: Scripted, make: Make) -> None:

@@ -110,6 +110,7 @@ def test_settings_are_told_to_the_model(server: Scripted) -> None:
         ({"default_category_summary_prompt": "x"}, "default_category_summary_prompt"),
         ({"memory_categories": [{"name": "a", "summary_prompt": "x"}]}, "memory_categories.a.summary_prompt"),
         ({"category_update_llm_profile": "fast"}, "category_update_llm_profile"),
+        ({"preprocess_llm_profile": "fast"}, "preprocess_llm_profile"),
     ],
 )
 def test_options_of_a_model_are_an_error_without_one(config: dict[str, Any], named: str) -> None:
@@ -124,7 +125,7 @@ def test_options_of_a_model_are_an_error_without_one(config: dict[str, Any], nam
     [
         ({"memory_type_prompts": {"dreams": "x"}}, "dreams"),
         ({"multimodal_preprocess_prompts": {"video": "x"}}, "video"),
-        ({"preprocess_llm_profile": "fast"}, "memory_extract_llm_profile"),
+        ({"preprocess_llm_profile": "fast"}, "preprocess asks the profile 'fast'"),
         ({"memory_extract_llm_profile": "fast"}, "'fast'"),
         ({"enable_item_references": True}, "enable_item_references"),
         ({"category_summary_target_length": 1, "default_category_summary_target_length": 1}, "two spellings"),
@@ -144,7 +145,11 @@ def test_each_step_asks_its_profile(server: Scripted) -> None:
         memory.sync.memorize(TALK)
         told = memory.describe()["language_model"]
         assert told["used"]
-        assert {step: one["model"] for step, one in told["steps"].items()} == {"extract": "a", "summarize": "b"}
+        assert {step: one["model"] for step, one in told["steps"].items()} == {
+            "preprocess": "a",
+            "extract": "a",
+            "summarize": "b",
+        }
     assert [seen.json["model"] for seen in server.seen] == ["a", "b"]
 
 

@@ -20,9 +20,6 @@ from memu.sources.load import needs_model, read
 from memu.sources.text import storable
 from memu.sources.video import frames
 
-MEDIA = ("image", "audio", "video")
-"""What a language model reads."""
-
 BYTES_HASH = "bytes_hash"
 """Where a resource keeps the hash of the file that a model read, so that it is not read again."""
 
@@ -117,7 +114,7 @@ def _known(parts: Parts, scope: Scope, media: Media, key: str) -> str | None:
 
 async def _perceive(parts: Parts, scope: Scope, media: Media) -> tuple[str, str | None]:
     """The words of a recording; or what is to be seen, and a caption."""
-    model = parts.models.get(profile(parts))
+    model = parts.models.get(parts.memorize.preprocess_llm_profile)
     named = scope.as_dict()
     call = Call(f"read_{media.modality}", named["user_id"], named["agent_id"])
     if media.modality == "audio":
@@ -149,11 +146,6 @@ def _taken(parts: Parts, media: Media) -> list[Any]:
         return list(frames(media.data, parts.blob_settings.video_frames))
     except SourceInvalid as fault:
         raise SourceInvalid(f"{media.name}: {fault}") from None
-
-
-def profile(parts: Parts) -> str:
-    """The profile of the model that looks and listens."""
-    return str(getattr(parts.memorize, "preprocess_llm_profile", "default"))
 
 
 def media_type(media: Media) -> str:

@@ -9,7 +9,7 @@ from memu.app import changes, crud, forget, inputs, retrieve
 from memu.app import context as context_text
 from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
-from memu.app.modalities import MEDIA, read_source
+from memu.app.modalities import read_source
 from memu.database.rows import check_memory_type, check_metadata, check_text
 from memu.errors import InputError, InputTypeError, ModelError, NotFoundError
 
@@ -81,7 +81,8 @@ class MemoryService(ServiceBase):
             InputError, SourceError: what was given cannot be meant or read; nothing was kept.
             StorageError: the store failed; nothing was kept.
             ModelKeyMissing, ModelForbidden, InterceptorError: the language model cannot be asked; nothing was kept.
-            Where it is down, too slow or answers nonsense, the rules do its work, and `warnings` says so.
+            Where it is down, too slow or answers nonsense, the rules do its work, and `warnings` says so; for a
+            picture, a recording or a video there are no rules, so that is a ModelError, and nothing was kept.
         """
         scope = self._scope(user)
         kept = check_metadata(metadata)
@@ -89,8 +90,6 @@ class MemoryService(ServiceBase):
         source = await read_source(
             self.parts, scope, resource_url=resource_url, text=text, messages=messages, modality=modality
         )
-        if source.modality not in MEDIA:
-            self.parts.refuse_models("memorize")
         return await memorize(self.parts, scope, source, kept, progress)
 
     async def retrieve(
