@@ -52,7 +52,8 @@ def memorize(
     ] = None,
     text: Annotated[list[str] | None, typer.Option("--text", "-t", help="Words to memorize; may be repeated.")] = None,
     modality: Annotated[
-        str | None, typer.Option(help="conversation, document or text; guessed when it is left out.")
+        str | None,
+        typer.Option(help="conversation, document, text, image, audio or video; guessed when it is left out."),
     ] = None,
     metadata: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Kept with every item, to filter on; repeatable.")
