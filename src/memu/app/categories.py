@@ -147,6 +147,7 @@ def refresh(parts: Parts, database: Database, category_id: str) -> str | None:
     return None
 
 
+@repeated
 def put_summary(database: Database, scope: Scope, row: Row, plan: CategoryPlan) -> bool:
     """Write a category's summary that was made on its state `row`; False when others changed it since."""
     values = {"summary": plan.summary or None, "extra": plan.extra_of(row["extra"]), "stale": False}

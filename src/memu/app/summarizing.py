@@ -7,7 +7,6 @@ from dataclasses import replace
 from memu.app.asking import Asking, NoAnswer
 from memu.app.categories import CategoryPlan, plan_stale, put_summary
 from memu.backends.base import Row
-from memu.backends.repeat import repeated
 from memu.database.core import Database
 from memu.extract.model_summaries import answer_form, read_summaries, summaries_prompt
 
@@ -52,4 +51,4 @@ async def refresh_by_model(asking: Asking, database: Database, warnings: list[st
 
 def _put(asking: Asking, database: Database, made: list[tuple[Row, CategoryPlan]]) -> None:
     for row, plan in made:
-        repeated(put_summary)(database, asking.scope, row, plan)
+        put_summary(database, asking.scope, row, plan)
