@@ -23,6 +23,7 @@ READS: dict[str, Callable[[SyncService], Any]] = {
     "list_memory_categories": lambda m: m.list_memory_categories(ALICE),
     "list_resources": lambda m: m.list_resources(ALICE),
     "get_memory_item": lambda m: m.get_memory_item("x", user=ALICE),
+    "history": lambda m: m.history("x", user=ALICE),
     "get_resource_text": lambda m: m.get_resource_text("x", user=ALICE),
     "get_resource_messages": lambda m: m.get_resource_messages("x", user=ALICE),
 }
@@ -32,6 +33,7 @@ WRITES: dict[str, Callable[[SyncService], Any]] = {
     "update_memory_item": lambda m: m.update_memory_item(memory_id="x", memory_content="y", user=ALICE),
     "delete_memory_item": lambda m: m.delete_memory_item(memory_id="x", user=ALICE),
     "delete_resource": lambda m: m.delete_resource("x", user=ALICE),
+    "undo": lambda m: m.undo("x", user=ALICE),
     "clear_memory": lambda m: m.clear_memory(ALICE),
     "forget": lambda m: m.forget(user=ALICE),
 }
