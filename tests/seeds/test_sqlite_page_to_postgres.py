@@ -117,7 +117,7 @@ def comparable(names: list[str], row: tuple[Any, ...]) -> dict[str, Any]:
     for name, value in shown.items():
         if name == "embedding" and value is not None:
             shown[name] = np.array(json.loads(value), np.float32).tolist()
-        elif name in ("metadata", "extra", "message_ids", "messages", "before") and isinstance(value, str):
+        elif name in ("metadata", "extra", "fact", "message_ids", "messages", "before") and isinstance(value, str):
             shown[name] = json.loads(value)
         elif hasattr(value, "isoformat"):
             shown[name] = value.strftime("%Y-%m-%d %H:%M:%S.%f")
