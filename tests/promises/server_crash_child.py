@@ -73,7 +73,7 @@ def done(dsn: str, folder: Path, user: str, messages: list[dict[str, Any]], kill
 
 def points(names: list[str]) -> list[int]:
     """Every so many points, and those around the commit of the write."""
-    step = int(os.environ.get("MEMU_CRASH_STEP", "3"))
+    step = int(os.environ.get("MEMU_CRASH_STEP", "5"))
     chosen = set(range(1, len(names) + 1, max(1, len(names) // 6) if step > 1 else 1))
     written = next(place for place, name in enumerate(names, 1) if "INSERT INTO memory_items" in name)
     commit = next(place for place, name in enumerate(names, 1) if place > written and name.startswith("commit"))
