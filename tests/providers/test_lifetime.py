@@ -131,6 +131,11 @@ def test_configs_of_another_kind_are_refused(tmp_path: Path) -> None:
         assert (len(one.list_all(LONG)), len(two.list_all(LONG))) == (1, 0)
     with pytest.raises(InputTypeError, match="the path is"):
         SQLiteProvider(SQLiteConfig(""))
+    for wrong in ("", 0, [], False):
+        with pytest.raises(InputTypeError, match="expected a SQLiteConfig"):
+            SQLiteProvider(wrong)
+    with pytest.raises(InputTypeError, match="the config has the key 'file'"):
+        SQLiteProvider({"file": "x.db"})
 
 
 def test_the_tables_are_the_documented_ones(place: Place) -> None:
@@ -251,26 +256,6 @@ def test_row_24_coroutines_are_made_of_the_methods(provider: RecordProvider) -> 
             getattr(memory, name)
     assert inspect.iscoroutine(pending := memory.list_all(LONG))
     assert asyncio.run(pending) == []
-
-
-class Late(SQLiteProvider):
-    """A subclass as users write them, which never calls its parent."""
-
-    def __init__(self, config: SQLiteConfig, size: int = 1) -> None:
-        self.pool = size
-
-
-def test_a_subclass_that_calls_no_parent_works(tmp_path: Path) -> None:
-    provider = Late(SQLiteConfig(tmp_path / "late.db"), size=3)
-    assert not (tmp_path / "late.db").exists()
-    assert provider.pool == 3
-    with ThreadPoolExecutor(8) as threads:
-        ids = set(threads.map(lambda n: provider.store({"n": n}, LONG), range(16)))
-    assert len(ids) == len(provider.list_all(LONG)) == 16
-    provider.close()
-    never = Late(SQLiteConfig(tmp_path / "never.db"))
-    never.close()
-    assert not (tmp_path / "never.db").exists()
 
 
 # --- many at once -----------------------------------------------------------------------------------------------------

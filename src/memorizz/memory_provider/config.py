@@ -2,8 +2,8 @@
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -17,7 +17,7 @@ from memorizz.memory_provider.search import Search
 from memorizz.memory_provider.writing import Writer
 from memu.backends.base import RecordStore
 from memu.embedding import Embedder, load_embedder
-from memu.errors import ClosedError, ConfigError, StorageUnavailable
+from memu.errors import ClosedError, ConfigError, InputTypeError, MemuError, StorageUnavailable
 
 TextEmbedder = Embedder | Callable[[str], Sequence[float]]
 """What makes a vector of a text: an embedder, or a function."""
@@ -104,14 +104,61 @@ class Opened:
         return local
 
 
+def checked_config(kind: type[ProviderConfig], given: Any) -> ProviderConfig:
+    """A config of a kind: as it is given, made of a dict of its arguments, or its defaults for None.
+
+    Raises:
+        InputTypeError: it is something else, or the dict has a key that is no argument.
+    """
+    if given is None:
+        return kind()
+    if isinstance(given, Mapping):
+        unknown = sorted(set(map(str, given)) - {one.name for one in fields(kind)})
+        if unknown:
+            known = ", ".join(one.name for one in fields(kind))
+            raise InputTypeError(f"the config has the key {unknown[0]!r}: expected {known}.")
+        return kind(**given)
+    if not isinstance(given, kind):
+        raise InputTypeError(f"the config is a {type(given).__name__}: expected a {kind.__name__} or a dict.")
+    return given
+
+
+def taken_down(kind: type[ProviderConfig], given: Sequence[Any], named: Mapping[str, Any]) -> ProviderConfig:
+    """The config among the arguments that a subclass was made with.
+
+    Raises:
+        InputTypeError: there is none among them.
+    """
+    if not given and not named:
+        return kind()
+    held = [one for one in (*given, *named.values()) if isinstance(one, ProviderConfig)]
+    if not held and not given and "config" not in named:
+        raise InputTypeError(f"no {kind.__name__} was given: hand one to super().__init__(config).")
+    return checked_config(kind, held[0] if held else named.get("config", given[0] if given else None))
+
+
 class Opening:
     """The way to the parts of a provider, which are opened when they are first needed, and closed once."""
 
-    def __init__(self, config: ProviderConfig) -> None:
-        self.config = config
+    def __init__(self, find: Callable[[], ProviderConfig]) -> None:
+        self._find = find
         self._opened: Opened | None = None
         self._closed = False
         self._lock = Lock()
+
+    @cached_property
+    def config(self) -> ProviderConfig:
+        """What it is opened with; InputTypeError when nothing was given that could say."""
+        return self._find()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a config."""
+        try:
+            _ = self.config
+        except MemuError:
+            return False
+        return True
 
     @property
     def opened(self) -> Opened:

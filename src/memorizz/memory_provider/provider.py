@@ -1,9 +1,9 @@
 """The provider: every method once, over whatever record store its config opens."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar, Self
 
 from memorizz.memory_provider.agents import (
@@ -17,7 +17,7 @@ from memorizz.memory_provider.agents import (
 )
 from memorizz.memory_provider.aio import AsyncMemoryProvider
 from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner, TypeName
-from memorizz.memory_provider.config import Opened, Opening, ProviderConfig
+from memorizz.memory_provider.config import Opened, Opening, ProviderConfig, checked_config, taken_down
 from memorizz.memory_provider.documents import BARE, EMBEDDING, Given, as_mapping, changed, to_document, vector_of
 from memorizz.memory_provider.filters import conditions, of_owner
 from memorizz.memory_provider.ids import known_id, refuse_many, row_id
@@ -37,15 +37,17 @@ class RecordProvider(MemoryProvider):
     """A provider over a record store. A subclass names its config; what it does in `__init__` is its own affair.
 
     The store is opened when the provider is made or, for subclasses that do not call `super().__init__`, when it is
-    first used.
+    first used: by the config among the subclass's own arguments. What is handed to `super().__init__` counts before
+    that.
     """
 
     config_type: ClassVar[type[ProviderConfig]]
+    _opening: Opening
 
-    def __new__(cls, config: Any = None, *_args: Any, **_options: Any) -> Self:
-        """Take the config down, whatever the subclass makes of it."""
+    def __new__(cls, *given: Any, **named: Any) -> Self:
+        """Take the config down, for subclasses that hand none to `__init__` here; whether it is sound shows later."""
         provider = super().__new__(cls)
-        provider._opening = Opening(cls._config(config))
+        provider._opening = Opening(partial(taken_down, cls.config_type, given, named))
         return provider
 
     def __init__(self, config: Any = None) -> None:
@@ -55,18 +57,14 @@ class RecordProvider(MemoryProvider):
             config: an instance of `config_type`, or a dict of its arguments; its defaults when it is not given.
 
         Raises:
+            InputTypeError: the config is of another kind.
             StorageUnavailable: the database cannot be reached (a ConnectionError).
             SchemaError: its tables are not as they should be.
         """
-        self._opening: Opening
+        if config is not None or not self._opening.is_known:
+            chosen = checked_config(self.config_type, config)
+            self._opening = Opening(lambda: chosen)
         _ = self._store
-
-    @classmethod
-    def _config(cls, config: Any) -> ProviderConfig:
-        given = cls.config_type(**config) if isinstance(config, Mapping) else config or cls.config_type()
-        if not isinstance(given, cls.config_type):
-            raise InputTypeError(f"the config is a {type(config).__name__}: expected a {cls.config_type.__name__}.")
-        return given
 
     @property
     def config(self) -> ProviderConfig:
