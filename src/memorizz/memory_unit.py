@@ -8,6 +8,7 @@ from typing import Any
 from memorizz.keeping import checked_provider, name_of, text_of
 from memorizz.memory_provider.base import MemoryProvider
 from memorizz.memory_provider.clock import instant, now
+from memorizz.memory_provider.documents import without_scores
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document
 from memu.errors import InputError, InputTypeError
@@ -24,10 +25,14 @@ class ConversationMemoryUnit:
         memory_id: the memory that it belongs to.
         conversation_id: the conversation; `thread_id` is its later name, and either stands for both.
         thread_id: the same.
-        embedding: its vector; made of `content` when it is stored without one.
+        embedding: its vector; made of `content` when it is stored without one, and anew when `content` has changed
+            since the vector was given.
         recall_recency: how recent a recall holds it to be.
         associated_conversation_ids: further conversations that it has to do with.
         id: its document's id, known once it is stored; storing it again replaces that document.
+        user_id: the user that it belongs to.
+        metadata: whatever is to be kept with it.
+        extra: further keys of its document.
 
     Raises:
         InputError: a time that is none, or a name that cannot be kept.
@@ -44,30 +49,36 @@ class ConversationMemoryUnit:
     recall_recency: float | None = None
     associated_conversation_ids: list[str] = field(default_factory=list)
     id: str | None = None
+    user_id: str | None = None
+    metadata: Any = None
+    extra: Document = field(default_factory=dict, repr=False)
+    _embedded: tuple[str, Any] = field(init=False, repr=False, compare=False)
+    """The content that a vector is of, and the vector."""
 
     def __post_init__(self) -> None:
         """Check what was given, and give the two names of the conversation the same value."""
         self.role = name_of(self.role.value if isinstance(self.role, Enum) else self.role, "role")
         text_of(self.content, "content")
         self.timestamp = _iso(self.timestamp)
-        for name in ("memory_id", "conversation_id", "thread_id", "id"):
+        for name in ("memory_id", "conversation_id", "thread_id", "id", "user_id"):
             if getattr(self, name) is not None:
                 name_of(getattr(self, name), name)
         self.conversation_id = self.conversation_id or self.thread_id
         self.thread_id = self.thread_id or self.conversation_id
         self.associated_conversation_ids = _names(self.associated_conversation_ids)
+        self._embedded = self.content, self.embedding
 
     def to_dict(self) -> Document:
         """The message as a document; what it does not have is left out."""
-        held = {one.name: getattr(self, one.name) for one in fields(self)}
-        named = {"_id": held.pop("id"), **held}
-        return {key: value for key, value in named.items() if value is not None}
+        named = {("_id" if name == "id" else name): getattr(self, name) for name in OWN}
+        return {**self.extra, **{key: value for key, value in named.items() if value is not None}}
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "ConversationMemoryUnit":
-        """The message of a document; keys that a message does not have are passed over."""
-        own = {one.name: document[one.name] for one in fields(cls) if document.get(one.name) is not None}
-        return cls(**{"role": None, "content": None, "id": document.get("_id"), **own})
+        """The message of a document; keys that a message does not have are its `extra`, and kept when it is stored."""
+        own = {name: document[name] for name in OWN if document.get(name) is not None}
+        extra = {key: one for key, one in without_scores(document).items() if key not in (*OWN, *SET)}
+        return cls(**{"role": None, "content": None, "id": document.get("_id"), **own}, extra=extra)
 
     def store(self, provider: MemoryProvider) -> str:
         """Keep the message, with its vector, and return its id; one without any words is kept without a vector.
@@ -76,10 +87,19 @@ class ConversationMemoryUnit:
             ConfigError: it has no embedding, and there is no model to make one.
         """
         own = checked_provider(provider)
-        if self.embedding is None and self.content.strip():
-            self.embedding = own.embed_text(self.content)
-        self.id = own.store(self.to_dict(), MemoryType.CONVERSATION_MEMORY)
+        content, vector = self._embedded
+        if self.embedding is None or (self.embedding is vector and self.content != content):
+            self.embedding = own.embed_text(self.content) if text_of(self.content, "content").strip() else None
+        self._embedded = self.content, self.embedding
+        self.id = own.store({**self.to_dict(), "embedding": self.embedding}, MemoryType.CONVERSATION_MEMORY)
         return self.id
+
+
+OWN = tuple(one.name for one in fields(ConversationMemoryUnit) if one.init and one.name != "extra")
+"""The keys that a message has by name."""
+
+SET = ("_id", "created_at", "updated_at")
+"""Keys that the provider sets."""
 
 
 def _iso(given: Any) -> str:

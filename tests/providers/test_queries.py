@@ -12,7 +12,7 @@ from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.results import Results
 from memu.errors import FilterError, InputError, InputTypeError
 
-from .places import TYPES, embed
+from .places import TYPES, Place, embed
 
 LONG, TALK = MemoryType.LONG_TERM_MEMORY, MemoryType.CONVERSATION_MEMORY
 
@@ -364,3 +364,11 @@ def test_logs_hold_no_contents(provider: RecordProvider, caplog: pytest.LogCaptu
         provider.retrieve_by_query("a secret of mine", LONG, user_id="secret")
     assert len(caplog.records) >= 2
     assert "secret" not in caplog.text
+
+
+def test_drivers_log_no_contents_either(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG), place.open() as provider:
+        store(provider, content="a secret of mine", name="secret", user_id="secret")
+        provider.retrieve_by_query("a secret of mine", LONG, user_id="secret")
+    assert "secret" not in caplog.text.replace(":secret@", "")
+    assert caplog.records

@@ -125,7 +125,7 @@ def test_other_providers_writes_are_seen(place: Place) -> None:
         two.store({"_id": "new", "embedding": rows["0"]}, LONG)
         two.update_by_id("1", {"embedding": rows["0"]}, LONG)
         two.update_by_id("2", {"embedding": None}, LONG)
-        two.store({"_id": "3", "x": 1}, LONG)  # replaced by one without a vector
+        two.store({"_id": "3", "embedding": None}, LONG)  # replaced by one without a vector
         found = seen(one, rows["0"])
         assert set(found) == {"new", "1", "4", "5"}
         assert set(found[:2]) == {"new", "1"}

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
+from memorizz.memory_provider.values import readable
+
 
 def now() -> datetime:
     """This instant."""
@@ -21,7 +23,7 @@ def instant(value: Any) -> datetime | None:
             value = datetime.fromisoformat(value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
             value = datetime.fromtimestamp(value, UTC)
-        if not isinstance(value, datetime):
+        if not isinstance(value, datetime) or readable(value) is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError, OSError):

@@ -1,8 +1,12 @@
 """Documents and rows: a key that has a column is kept there, all others as JSON; a document comes back as it was."""
 
+import functools
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
+from types import ModuleType
 from typing import Any
 
 from memorizz.memory_provider.clock import instant, now, positions
@@ -21,6 +25,9 @@ ID_KEYS = ("_id", "id")
 FIXED = ("memory_id", "user_id")
 """Keys that an update may not change: whose a document is, and where."""
 
+NO_DOCUMENTS = (str, bytes, list, tuple, set, frozenset, BaseException, Enum, ModuleType, functools.partial)
+"""What has attributes, and is no document for all that."""
+
 SMALLEST = 1e-15
 """The least that the largest number of a vector may be, so that its length is above zero in single precision."""
 
@@ -37,14 +44,21 @@ def as_mapping(data: Any) -> Document:
         InputTypeError: it is no dict, no pydantic model, and no object with `to_dict` or attributes.
     """
     if isinstance(data, Mapping):
-        return dict(data)
+        return without_scores(data)
     if not isinstance(data, type):
         for name in ("model_dump", "to_dict"):
-            if callable(read := getattr(data, name, None)):
-                return dict(read())
-        if hasattr(data, "__dict__"):
+            if callable(read := getattr(data, name, None)) and isinstance(found := read(), Mapping):
+                return without_scores(found)
+        if hasattr(data, "__dict__") and not (isinstance(data, NO_DOCUMENTS) or inspect.isroutine(data)):
             return {key: value for key, value in vars(data).items() if not key.startswith("_") or key == "_id"}
     raise InputTypeError(f"the document is a {type(data).__name__}: expected a dict, a pydantic model or a to_dict().")
+
+
+def without_scores(document: Mapping[Any, Any]) -> Document:
+    """A copy, without what a search said of the document: `score` and `distance`, when the two fit each other."""
+    score, distance = document.get("score"), document.get("distance")
+    told = type(score) is float and type(distance) is float and distance == 1 - score
+    return {key: value for key, value in document.items() if not (told and key in ("score", "distance"))}
 
 
 def vector_of(given: Any) -> list[float] | None:
@@ -57,13 +71,20 @@ def vector_of(given: Any) -> list[float] | None:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A document that is to be kept, checked: `id` is the caller's or a new one, `key` that of the row."""
+    """A document that is to be kept, checked.
+
+    Attributes:
+        id: the caller's, or a new one.
+        key: that of the row.
+        says_vector: whether the document says that it has a vector, or has none.
+    """
 
     kind: MemoryType
     id: str
     key: str
     is_new: bool
     vector: list[float] | None
+    says_vector: bool
     keys: Document
 
     @classmethod
@@ -72,22 +93,43 @@ class Given:
         own = given_id(document)
         chosen = own or new_id()
         keys = {key: value for key, value in document.items() if key not in (*ID_KEYS, EMBEDDING)}
-        return cls(kind, chosen, row_id(kind, chosen), own is None, vector_of(document.get(EMBEDDING)), keys)
+        vector = vector_of(document.get(EMBEDDING))
+        return cls(kind, chosen, row_id(kind, chosen), own is None, vector, EMBEDDING in document, keys)
 
     def row(self, held: Row | None) -> Row:
-        """The row; one that it replaces hands on when and where it was made."""
+        """The row; one that it replaces hands on when and where it was made, and its vector when none is said."""
         keys, times = self.keys, dict.fromkeys(time_columns(self.kind), now())
-        position = positions.next()
+        position, vector = positions.next(), self.vector
         if held is not None:
             times["created_at"], position = held["created_at"], held["position"]
-            earlier = kept(self.kind, held)
-            if "created_at" in earlier and keys.get("created_at") is None:
-                keys = {**keys, "created_at": earlier["created_at"]}
+            keys = _with_times(self.kind, held, keys)
+            vector = vector if self.says_vector else held[EMBEDDING]
         named = None if is_uuid(self.id) else self.id
         return {
             **_columns(self.kind, keys, times),
-            "id": self.key, "given_id": named, EMBEDDING: self.vector, "position": position, "seq": 0,
+            "id": self.key, "given_id": named, EMBEDDING: vector, "position": position, "seq": 0,
         }  # fmt: skip
+
+
+def _with_times(kind: MemoryType, held: Row, keys: Document) -> Document:
+    """A document's keys over those that are held: when it was made stays, when it was changed is now.
+
+    A time that was read from the document and comes back with it says nothing new.
+    """
+    earlier, keys = kept(kind, held), dict(keys)
+    if keys.get("created_at") in (None, held["created_at"]):
+        keys.pop("created_at", None)
+        keys |= {"created_at": earlier["created_at"]} if "created_at" in earlier else {}
+    if _is_held(keys.get("updated_at"), held, earlier):
+        keys.pop("updated_at")
+    return keys
+
+
+def _is_held(given: Any, held: Row, earlier: Document) -> bool:
+    """Whether a given time of the last change is the one that is held, in whatever form."""
+    if given is None:
+        return False
+    return bool(given == earlier.get("updated_at", held["updated_at"])) or instant(given) == held["updated_at"]
 
 
 def changed(kind: MemoryType, held: Row, changes: Document) -> Row:
@@ -98,7 +140,7 @@ def changed(kind: MemoryType, held: Row, changes: Document) -> Row:
     """
     _refuse_a_move(kind, held, changes)
     keys = {**kept(kind, held), **{key: one for key, one in changes.items() if key not in (*ID_KEYS, EMBEDDING)}}
-    if changes.get("updated_at") is None:
+    if changes.get("updated_at") is None or _is_held(changes["updated_at"], held, kept(kind, held)):
         keys.pop("updated_at", None)
     times = {name: held[name] for name in time_columns(kind)} | {"updated_at": now()}
     row = {**held, **_columns(kind, keys, times)}

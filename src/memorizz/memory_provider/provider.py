@@ -31,6 +31,8 @@ from memu.errors import InputError, InputTypeError, NotFoundError
 logger = logging.getLogger("memorizz.memory_provider")
 
 AGENTS = MemoryType.MEMAGENT
+TRIES = 4
+"""How often a search is made, when rows that it found were deleted or changed before they could be read."""
 
 
 class RecordProvider(MemoryProvider):
@@ -237,9 +239,14 @@ class RecordProvider(MemoryProvider):
         vector = asked.vector if asked.text is None else store.embed(asked.text)
         assert vector is not None  # noqa: S101 - one of the two is given
         store.dimensions.agree(kind, known, len(vector))
-        found = store.search.nearest(kind, vector, asked.where, asked.limit)
-        with self._reading(kind, asked.owner, include_embedding=include_embedding) as reading:
-            return reading.ranked(found)
+        results = Results()
+        for _ in range(TRIES):
+            found = store.search.first(kind, vector, asked.where, asked.limit)
+            with self._reading(kind, asked.owner, include_embedding=include_embedding) as reading:
+                results = reading.ranked(found, asked.where)
+            if len(results) == len(found):
+                break
+        return results
 
     def retrieve_memory_components_by_query(
         self,

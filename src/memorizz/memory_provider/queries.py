@@ -17,6 +17,8 @@ from memu.errors import InputError, InputTypeError
 
 TEXT_KEYS = ("query", "text")
 LIMIT = "limit"
+MOST = 2**31 - 2**16
+"""What every database takes as a limit; none has as many documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def checked_limit(limit: Any, default: int) -> int:
         raise InputTypeError(f"limit is of type {type(limit).__name__}: expected a whole number.")
     if limit < 0:
         raise InputError(f"limit is {limit}: expected 0 or more.")
-    return int(limit)
+    return min(int(limit), MOST)
 
 
 def _as_dict(query: Any) -> dict[Any, Any]:

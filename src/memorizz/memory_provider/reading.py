@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from memorizz.memory_provider.documents import columns_read, to_document
 from memorizz.memory_provider.memory_type import MemoryType
-from memorizz.memory_provider.residents import Found
+from memorizz.memory_provider.residents import EMBEDDED, Found
 from memorizz.memory_provider.results import Document, Results
 from memorizz.memory_provider.schema import TIMESTAMP, time_columns
 from memu.backends.base import Condition, Order, Row, Transaction
@@ -49,10 +49,10 @@ class Reading:
         rows = self._find(where, [f"-{time}", "-position", "-id"], limit)
         return self._documents(rows[::-1])
 
-    def ranked(self, found: Sequence[Found]) -> Results:
-        """The documents of ids with their scores, the best first, ties by id."""
-        scores = dict(found)
-        rows = self._find([Condition("id", "in", tuple(scores))], (), None)
+    def ranked(self, found: Sequence[Found], where: Sequence[Condition]) -> Results:
+        """The documents of ids with their scores, the best first, ties by id; those that still meet conditions."""
+        scores = {name: min(1.0, max(-1.0, score)) for name, score in found}
+        rows = self._find([Condition("id", "in", tuple(scores)), *where, EMBEDDED], (), None)
         documents = zip((scores[row["id"]] for row in rows), self._documents(rows), strict=True)
         ranked = sorted(documents, key=lambda one: (-one[0], one[1]["_id"]))
         return Results({**document, "score": score, "distance": 1 - score} for score, document in ranked)

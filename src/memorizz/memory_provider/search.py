@@ -10,6 +10,9 @@ from memorizz.memory_provider.residents import Found, Residents, streamed
 from memu.backends.base import Capability, Condition, RecordStore, Transaction
 from memu.recall.dense import unit
 
+MOST_TIES = 4096
+"""How many that are equally near are looked at, to tell which come first."""
+
 
 class Search:
     """Searches the tables of a store; `budget` is how many bytes of vectors may be held in memory."""
@@ -18,6 +21,20 @@ class Search:
         self.records = records
         self.budget = budget
         self._residents = {kind: Residents(kind) for kind in MemoryType}
+
+    def first(
+        self, kind: MemoryType, vector: NDArray[np.float32], where: Sequence[Condition], limit: int
+    ) -> list[Found]:
+        """As `nearest`; ties at the cut by the ids that documents are known by."""
+        asked = limit + 1
+        found = self.nearest(kind, vector, where, asked) if limit else []
+        while limit < asked == len(found) < limit + MOST_TIES and found[-1][1] == found[limit - 1][1]:
+            asked = limit + 16 * (asked - limit)
+            found = self.nearest(kind, vector, where, asked)
+        if len(found) <= limit or found[limit][1] < found[limit - 1][1]:
+            return found[:limit]
+        with self.records.reader() as reader:
+            return _cut(reader, kind, found, limit)
 
     def nearest(
         self, kind: MemoryType, vector: NDArray[np.float32], where: Sequence[Condition], limit: int
@@ -33,6 +50,17 @@ class Search:
             if held.refresh(reader, len(query), room):
                 return held.nearest(query, limit, _among(reader, kind, where))
             return streamed(reader, kind, query, where, limit)
+
+
+def _cut(reader: Transaction, kind: MemoryType, found: Sequence[Found], limit: int) -> list[Found]:
+    """The best of those found, ties by the ids that their documents are known by."""
+    least = found[limit - 1][1]
+    sure = [one for one in found if one[1] > least]
+    tied = tuple(name for name, score in found if score == least)
+    rows = reader.find(kind.value, [Condition("id", "in", tied)], columns=["id", "given_id"])
+    known = {str(row["id"]): row["given_id"] or row["id"] for row in rows}
+    ordered = sorted(tied, key=lambda name: (name not in known, known.get(name, name)))
+    return [*sure, *((name, least) for name in ordered[: limit - len(sure)])]
 
 
 def _among(reader: Transaction, kind: MemoryType, where: Sequence[Condition]) -> list[str] | None:

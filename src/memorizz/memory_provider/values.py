@@ -93,6 +93,23 @@ def _float(value: float, where: str, _depth: int) -> float:
     return float(value)
 
 
+def _time(value: datetime, where: str, _depth: int) -> Any:
+    text = readable(value)
+    if text is None:
+        raise InputError(f"{where} is {str(value)[:40]!r}: expected a time that its isoformat() gives back.")
+    return _tagged("datetime", text)
+
+
+def readable(value: datetime) -> str | None:
+    """A time as an ISO string; None for one that is no time for all its type, such as the NaT of pandas."""
+    try:
+        text = str(value.isoformat())
+        datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return None
+    return text
+
+
 def _list(value: Any, where: str, depth: int) -> list[Any]:
     return [encoded(one, f"{where}[{place}]", depth + 1) for place, one in enumerate(value)]
 
@@ -112,7 +129,7 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any, str, int], Any]], ...] = (
     (bool | np.bool_, lambda value, *_: bool(value)),
     (int | np.integer, lambda value, *_: int(value)),
     (float | np.floating, _float),
-    (datetime, lambda value, *_: _tagged("datetime", value.isoformat())),
+    (datetime, _time),
     (date, lambda value, *_: _tagged("date", value.isoformat())),
     (Mapping, _dict),
     (list | tuple, _list),

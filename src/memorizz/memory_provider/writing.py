@@ -43,10 +43,12 @@ class Writer:
         for alone in (False, True):
             lock = ALONE if alone else f"memorizz:{kind.value}:{key}"
             with self.records.transaction(lock) as transaction:
+                held = None if new else transaction.get(kind.value, equals(id=key))
+                row = make(held)
+                if row is None:  # before a dimension is recorded that no row has
+                    return False
                 if dimension is None or self.dimensions.allows(transaction, kind, dimension, alone=alone):
-                    held = None if new else transaction.get(kind.value, equals(id=key))
-                    row = make(held)
-                    return row is not None and self._put(transaction, kind, row, replaces=held is not None)
+                    return self._put(transaction, kind, row, replaces=held is not None)
         raise ConflictError("the dimension of the first vector could not be recorded: repeat the call.")
 
     @repeated

@@ -46,6 +46,9 @@ def connect(address: Address, pool: PoolConfig) -> Any:
         raise errors.MissingExtra(
             f"the driver of mongodb, pymongo, is not installed ({error}): pip install 'memu[mongodb]'."
         ) from None
+    commands = logging.getLogger("pymongo.command")
+    if commands.level == logging.NOTSET:  # at DEBUG it logs every command with what is kept
+        commands.setLevel(logging.INFO)
     seconds = {
         "waitQueueTimeoutMS": pool.pool_timeout,
         "maxIdleTimeMS": pool.pool_recycle,
