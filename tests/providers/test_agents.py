@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from memorizz.enums import MemoryType, RoleType
 from memorizz.memory_provider.agents import MemAgentModel
 from memorizz.memory_provider.provider import RecordProvider
-from memu.errors import InputError, InputTypeError, NotFoundError
+from memu.errors import Deadlock, InputError, InputTypeError, NotFoundError
 
 from .places import TYPES
 
@@ -143,3 +143,89 @@ def test_row_20_cascade_is_all_or_nothing(provider: RecordProvider, monkeypatch:
     monkeypatch.undo()
     assert provider.retrieve_by_id("kept", MemoryType.PERSONAS) is not None
     assert provider.retrieve_memagent("a") is not None
+
+
+def test_a_cascade_is_repeated_after_a_deadlock(provider: RecordProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    provider.store_memagent(Agent(agent_id="a", memory_ids=["own"]))
+    provider.store({"memory_id": "own"}, MemoryType.PERSONAS)
+    writer, left = provider._store.writer, [1]
+    real = writer.erase
+
+    def victim(transaction: Any, kind: MemoryType, where: Any) -> int:
+        if kind is AGENTS and left:
+            raise Deadlock(f"chosen for the {left.pop()}st time")
+        return real(transaction, kind, where)
+
+    monkeypatch.setattr(writer, "erase", victim)
+    assert provider.delete_memagent("a", cascade=True) is True
+    assert provider.list_all(MemoryType.PERSONAS) == provider.list_memagents() == []
+
+
+@pytest.mark.parametrize("bad", ["m", [1], {"m": 1}, 5, ["m", None]])
+def test_memory_ids_are_checked_wherever_they_are_kept(provider: RecordProvider, bad: Any) -> None:
+    provider.store_memagent({"agent_id": "a", "memory_ids": None})
+    for call in (
+        lambda: provider.store_memagent({"agent_id": "b", "memory_ids": bad}),
+        lambda: provider.store({"agent_id": "b", "memory_ids": bad}, AGENTS),
+        lambda: provider.store_many([{"agent_id": "b", "memory_ids": bad}], AGENTS),
+        lambda: provider.update_memagent({"agent_id": "a", "memory_ids": bad}),
+        lambda: provider.update_by_id("a", {"memory_ids": bad}, AGENTS),
+    ):
+        with pytest.raises(InputTypeError, match=r"memory_ids (is|holds) a .*: expected a list of strings"):
+            call()
+    assert [one["memory_ids"] for one in provider.list_memagents()] == [None]
+
+
+# --- scopes -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_scope_is_deleted_everywhere(provider: RecordProvider) -> None:
+    for kind in TYPES:
+        for n, (memory, user, agent) in enumerate([("m", "u", "a"), ("m", "v", "b"), ("n", "u", "a"), (None,) * 3]):
+            document = {"memory_id": memory, "user_id": user, "agent_id": agent or "x", "embedding": [1, n]}
+            provider.store({**document, "agent_id": f"{kind.value}{n}"} if kind is AGENTS else document, kind)
+    assert provider.delete_scope(memory_id="m", user_id="u") == dict.fromkeys((kind.value for kind in TYPES), 1)
+    deleted = provider.delete_scope(agent_ids=["b", "nobody", "agents0"])
+    assert deleted == {kind.value: kind is not AGENTS for kind in TYPES}
+    assert provider.delete_memory_units("n") == dict.fromkeys((kind.value for kind in TYPES), 1)
+    for kind in TYPES:
+        assert {one.get("memory_id") for one in provider.list_all(kind)} == ({None, "m"} if kind is AGENTS else {None})
+        assert len(provider.retrieve_by_query([1, 1], kind, limit=9)) == len(provider.list_all(kind))
+    assert sum(provider.delete_scope(agent_ids=[]).values()) == 0
+    with pytest.raises(InputError, match="no scope is given"):
+        provider.delete_scope()
+    for wrong in ({"memory_id": 5}, {"user_id": ["u"]}, {"agent_ids": "a"}, {"agent_ids": [None]}):
+        with pytest.raises(InputError, match="expected"):
+            provider.delete_scope(**wrong)
+
+
+def test_users_reach_by_id_and_name_what_is_theirs(provider: RecordProvider) -> None:
+    tools, talk = MemoryType.TOOLBOX, MemoryType.CONVERSATION_MEMORY
+    for kind in (tools, talk):
+        for user in ("u", "v", None):
+            provider.store({"_id": str(user), "name": "N", "user_id": user}, kind)
+    for kind, shared in ((tools, True), (talk, False)):
+        everyones = {"None"} if shared else set()
+        for user, seen in (("u", {"u"} | everyones), (None, {"None"}), ("w", everyones)):
+            assert seen == {one for one in ("u", "v", "None") if provider.retrieve_by_id(one, kind, user_id=user)}
+        assert provider.retrieve_by_name("N", kind)["_id"] == "None"
+        assert provider.retrieve_by_name("N", kind, user_id="u")["_id"] == ("None" if shared else "u")
+        assert provider.retrieve_by_name("N", kind, user_id=None)["_id"] == "None"
+        for user, other in (("u", "v"), ("u", "None"), (None, "u")):
+            assert provider.update_by_id(other, {"x": 1}, kind, user_id=user) is False
+            assert provider.delete_by_id(other, kind, user_id=user) is False
+        assert provider.update_by_id("u", {"x": 1}, kind, user_id="u") is True
+        assert provider.delete_by_name("N", kind, user_id="w") is False
+        assert provider.delete_by_name("N", kind, user_id="u", all=True) is True
+        assert provider.delete_by_name("N", kind, user_id=None) is True
+        assert provider.delete_by_id("v", kind, user_id="v") is True
+        assert provider.list_all(kind) == []
+    with pytest.raises(InputError, match="user_id"):
+        provider.retrieve_by_id("u", tools, user_id=5)
+
+
+def test_two_memories_that_differ_are_refused(provider: RecordProvider) -> None:
+    with pytest.raises(InputError, match="memory_id is 'a' in the document and 'b' in the call: expected one"):
+        provider.store({"memory_id": "a"}, AGENTS, "b")
+    for document in ({}, {"memory_id": None}, {"memory_id": "b"}):
+        assert provider.retrieve_by_id(provider.store(document, AGENTS, "b"), AGENTS)["memory_id"] == "b"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from memorizz import MemoryType
+from memorizz import MemoryProvider, MemoryType
 from memorizz.memory_provider.sqlite import SQLiteConfig, SQLiteProvider
 from memu.errors import InputTypeError
 
@@ -83,3 +83,49 @@ def test_what_is_handed_to_nobody_is_found(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InputTypeError, match=r"no SQLiteConfig was given: hand one to super\(\).__init__"):
         lost.list_all(LONG)
     lost.close()
+
+
+class Original(MemoryProvider):
+    """A provider with the methods that the interface has had from the beginning, and no others."""
+
+    def __init__(self, config: Any = None) -> None:
+        self.rows: dict[str, Any] = {}
+
+    def store(self, data=None, memory_store_type=None, memory_id=None, memory_unit=None):
+        self.rows[data["_id"]] = data
+        return data["_id"]
+
+    def retrieve_by_query(self, query, memory_store_type=None, limit=1, memory_id=None, memory_type=None, **kwargs):
+        return list(self.rows.values())[:limit]
+
+    def retrieve_by_id(self, id, memory_store_type):
+        return self.rows.get(id)
+
+    def update_by_id(self, id, data, memory_store_type):
+        return id in self.rows and not self.rows[id].update(data)
+
+    def close(self): ...
+    def retrieve_by_name(self, name, memory_store_type): ...
+    def delete_by_id(self, id, memory_store_type): ...
+    def delete_by_name(self, name, memory_store_type): ...
+    def delete_all(self, memory_store_type): ...
+    def list_all(self, memory_store_type): ...
+    def retrieve_conversation_history_ordered_by_timestamp(self, memory_id, memory_type=None, limit=None): ...
+    def store_memagent(self, memagent): ...
+    def delete_memagent(self, agent_id, cascade=False): ...
+    def update_memagent_memory_ids(self, agent_id, memory_ids): ...
+    def delete_memagent_memory_ids(self, agent_id): ...
+    def list_memagents(self): ...
+
+
+def test_a_provider_with_the_first_methods_only_can_be_made() -> None:
+    provider = Original()
+    assert provider.store_many([{"_id": "a", "instruction": "one"}], LONG) == ["a"]
+    assert provider.retrieve_memagent("a").instruction == "one"
+    assert provider.retrieve_memagent("b") is None
+    assert provider.update_memagent({"agent_id": "a", "instruction": "two"}) is True
+    assert provider.retrieve_memory_units_by_query("x")[0]["instruction"] == "two"
+    with pytest.raises(NotImplementedError, match="Original deletes no scopes: override delete_scope"):
+        provider.delete_memory_units("m")
+    with pytest.raises(NotImplementedError, match="override delete_scope"):
+        provider.delete_scope(user_id="u")

@@ -1,15 +1,16 @@
 """Agents: documents whose id is the agent's own, read as objects with defaults."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from memorizz.memory_provider.documents import as_mapping
+from memorizz.memory_provider.documents import as_mapping, to_document
 from memorizz.memory_provider.ids import known_id, new_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document
 from memorizz.memory_provider.values import is_function
 from memorizz.memory_provider.writing import Writer
-from memu.backends.base import Condition, Transaction
+from memu.backends.base import Condition, Transaction, equals
+from memu.backends.repeat import repeated
 from memu.errors import InputError, InputTypeError
 
 AGENT_ID = "agent_id"
@@ -52,7 +53,7 @@ def agent_document(memagent: Any) -> Document:
     """An agent as a document, whose id is its `agent_id`: its persona and the like as dicts, without its functions.
 
     Raises:
-        InputError: its `agent_id` is none that can be kept.
+        InputError: its `agent_id` is none that can be kept, or its `memory_ids` are no list of strings.
     """
     held = {key: value for key, value in as_mapping(memagent).items() if not is_function(value)}
     agent_id = known_id(held.get(AGENT_ID), AGENT_ID)
@@ -60,6 +61,7 @@ def agent_document(memagent: Any) -> Document:
         raise InputError(f"agent_id is {held[AGENT_ID]!r}: expected a string of 1 to 255 characters.")
     chosen = agent_id or next((one for key in ("_id", "id") if (one := known_id(held.get(key), key))), None)
     document = {key: _plain(value) for key, value in held.items() if key not in ("_id", "id")}
+    document |= checked_memories(document)
     if chosen is None:
         return {**document, "_id": (made := new_id()), AGENT_ID: made}
     return {**document, "_id": chosen, AGENT_ID: chosen}
@@ -76,9 +78,29 @@ def memory_ids(given: Any) -> list[str]:
     Raises:
         InputTypeError: it is no list of strings.
     """
-    if isinstance(given, str) or not isinstance(given, Sequence) or not all(isinstance(one, str) for one in given):
-        raise InputTypeError("memory_ids is no list of strings.")
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise InputTypeError(f"memory_ids is a {type(given).__name__}: expected a list of strings.")
+    if wrong := [type(one).__name__ for one in given if not isinstance(one, str)]:
+        raise InputTypeError(f"memory_ids holds a {wrong[0]}: expected a list of strings.")
     return list(given)
+
+
+def checked_memories(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The memories that a document of an agent says, checked; nothing when it says none."""
+    return {} if document.get(MEMORY_IDS) is None else {MEMORY_IDS: memory_ids(document[MEMORY_IDS])}
+
+
+@repeated
+def delete_with_memories(writer: Writer, key: str) -> bool:
+    """Delete an agent by its row and what is in its memories, in one transaction; whether there was one."""
+    with writer.alone() as transaction:
+        rows = {row["id"]: row for row in transaction.find(MemoryType.MEMAGENT.value)}
+        agents = {name: to_document(MemoryType.MEMAGENT, row, include_embedding=False) for name, row in rows.items()}
+        agent = agents.pop(key, None)
+        if agent is None:
+            return False
+        erase_memories(writer, transaction, agent, list(agents.values()))
+        return writer.erase(transaction, MemoryType.MEMAGENT, equals(id=key)) > 0
 
 
 def erase_memories(writer: Writer, transaction: Transaction, agent: Document, others: Sequence[Document]) -> None:

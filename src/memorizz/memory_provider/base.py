@@ -3,14 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from memorizz.memory_provider.agents import MemAgentModel, agent_document
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
 from memu.errors import ConfigError
-
-if TYPE_CHECKING:
-    from memorizz.memory_provider.agents import MemAgentModel
 
 TypeName = MemoryType | str
 """A memory type, or its value."""
@@ -34,7 +32,10 @@ class MemoryProvider(ABC):
     `updated_at`; all else is as it was given. `embedding` is left out unless `include_embedding` asks for it.
 
     In every read `user_id` has three states: not given, all rows are read; None, those without a user; a name, that
-    user's (of the knowledge base, the toolbox and the skillbox also those of nobody).
+    user's (of the knowledge base, the toolbox and the skillbox also those of nobody). `update_by_id` and the deletes by
+    id and by name take it as well: a user's name reaches that user's documents only, never those of nobody.
+
+    A provider of your own must have the methods that are abstract; the others have a default.
 
     An id that is malformed or names nothing gives None or False; a database that cannot be reached raises
     ConnectionError. Any filter value, id or name that is a dict or a list where one value is meant raises FilterError.
@@ -113,22 +114,24 @@ class MemoryProvider(ABC):
 
     @abstractmethod
     def retrieve_by_id(
-        self, id: Any, memory_store_type: TypeName, *, include_embedding: bool | None = None
+        self, id: Any, memory_store_type: TypeName, *, include_embedding: bool | None = None, user_id: Owner = UNSET
     ) -> Document | None:
         """The document of an id; its embedding comes along for types that hold content, unless it is said."""
 
     @abstractmethod
     def retrieve_by_name(
-        self, name: str, memory_store_type: TypeName, *, include_embedding: bool = False
+        self, name: str, memory_store_type: TypeName, *, include_embedding: bool = False, user_id: Owner = UNSET
     ) -> Document | None:
         """The newest document of a name."""
 
     @abstractmethod
-    def delete_by_id(self, id: Any, memory_store_type: TypeName) -> bool:
+    def delete_by_id(self, id: Any, memory_store_type: TypeName, *, user_id: Owner = UNSET) -> bool:
         """Delete a document; whether there was one."""
 
     @abstractmethod
-    def delete_by_name(self, name: str, memory_store_type: TypeName, *, all: bool = False) -> bool:
+    def delete_by_name(
+        self, name: str, memory_store_type: TypeName, *, all: bool = False, user_id: Owner = UNSET
+    ) -> bool:
         """Delete the newest document of a name, or all of them; whether there was one."""
 
     @abstractmethod
@@ -161,7 +164,7 @@ class MemoryProvider(ABC):
         """What was said in a memory, the oldest first; with a limit the newest so many of it."""
 
     @abstractmethod
-    def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName) -> bool:
+    def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName, *, user_id: Owner = UNSET) -> bool:
         """Set some keys of a document, in one step; whether there was one.
 
         Raises:
@@ -176,16 +179,18 @@ class MemoryProvider(ABC):
     def store_memagent(self, memagent: Any) -> str:
         """Keep an agent: one of the same `agent_id` is replaced. Returns the id, which also answers `["_id"]`."""
 
-    @abstractmethod
-    def retrieve_memagent(self, agent_id: str) -> "MemAgentModel | None":
+    def retrieve_memagent(self, agent_id: str) -> MemAgentModel | None:
         """An agent by its id."""
+        found = self.retrieve_by_id(agent_id, MemoryType.MEMAGENT)
+        return None if found is None else MemAgentModel(**found)
 
-    @abstractmethod
     def update_memagent(self, memagent: Any) -> bool:
         """Set what the given agent holds; whether there was one of its `agent_id`."""
+        document = agent_document(memagent)
+        return self.update_by_id(document["_id"], document, MemoryType.MEMAGENT)
 
     @abstractmethod
-    def list_memagents(self) -> "list[MemAgentModel]":
+    def list_memagents(self) -> list[MemAgentModel]:
         """All agents, the newest first."""
 
     @abstractmethod
@@ -209,7 +214,6 @@ class MemoryProvider(ABC):
     def delete_memagent_memory_ids(self, agent_id: str) -> bool:
         """Let an agent have no memories; whether there was one of that id."""
 
-    @abstractmethod
     def retrieve_memory_components_by_query(
         self,
         query: str | None = None,
@@ -221,6 +225,9 @@ class MemoryProvider(ABC):
         user_id: Owner = UNSET,
     ) -> Results:
         """What was said that is nearest to a text or, when one is given, to its vector."""
+        asked = query if query_embedding is None else {"embedding": query_embedding}
+        kind = MemoryType.CONVERSATION_MEMORY if memory_type is None else memory_type
+        return self.retrieve_by_query(asked, kind, limit, memory_id, user_id=user_id)
 
     def retrieve_memory_units_by_query(
         self,
@@ -236,6 +243,29 @@ class MemoryProvider(ABC):
         return self.retrieve_memory_components_by_query(
             query, query_embedding, memory_id, memory_type, limit, user_id=user_id
         )
+
+    def delete_scope(
+        self, *, memory_id: str | None = None, user_id: str | None = None, agent_ids: Sequence[str] | None = None
+    ) -> dict[str, int]:
+        """Delete the documents of every type that are of a memory, a user and any of some agents, in one step.
+
+        Args:
+            memory_id: only documents of this memory.
+            user_id: only this user's.
+            agent_ids: only documents whose `agent_id` is one of these.
+
+        Returns:
+            How many there were, by the values of the memory types.
+
+        Raises:
+            InputError: nothing is given; `delete_all` empties a type.
+            NotImplementedError: the provider cannot do so.
+        """
+        raise NotImplementedError(f"{type(self).__name__} deletes no scopes: override delete_scope.")
+
+    def delete_memory_units(self, memory_id: str) -> dict[str, int]:
+        """Delete the documents of every type that are of a memory, in one step; how many there were, by type."""
+        return self.delete_scope(memory_id=memory_id)
 
     def embed_text(self, text: str) -> list[float]:
         """The vector of a text, as queries that are texts are searched with; for documents that texts should find.

@@ -1,10 +1,11 @@
 """Filters on documents as conditions on rows: a key's value is compared, never made part of a statement."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any
+
+import numpy as np
 
 from memorizz.memory_provider.base import UNSET, Owner
 from memorizz.memory_provider.clock import instant
@@ -33,14 +34,16 @@ def conditions(kind: MemoryType, filters: Mapping[Any, Any]) -> list[Condition]:
     return [found for key, value in filters.items() for found in _conditions(kind, key, value)]
 
 
-def of_owner(kind: MemoryType, user_id: Owner) -> list[Condition]:
-    """What the rows of a user meet; nothing when no user was given."""
+def of_owner(kind: MemoryType, user_id: Owner, *, shared: bool = True) -> list[Condition]:
+    """What the rows of a user meet, with those that belong to nobody and are `shared`; nothing without a user."""
     if user_id is UNSET:
         return []
     if user_id is None:
         return [Condition("user_id", "eq", None)]
     owner = _owner(user_id)
-    return [Condition("user_id", "in", (owner, None)) if kind in SHARED else Condition("user_id", "eq", owner)]
+    return [
+        Condition("user_id", "in", (owner, None)) if shared and kind in SHARED else Condition("user_id", "eq", owner)
+    ]
 
 
 def _owner(user_id: Any) -> str:
@@ -74,11 +77,14 @@ def _values(key: str, value: Any) -> tuple[Any, ...]:
 def _comparable(key: str, value: Any) -> Any:
     if isinstance(value, Enum):
         value = value.value
+    if isinstance(value, np.integer | np.floating | np.bool_):
+        value = value.item()
     if value is None or isinstance(value, str | bool | int | float | datetime):
         if isinstance(value, str) and UNSTORABLE.search(value):
             raise FilterError(f"filter {key!r} holds a NUL byte or a lone surrogate: expected plain text.")
-        if isinstance(value, int | float) and not (math.isfinite(value) and -LARGEST <= value <= LARGEST):
-            raise FilterError(f"filter {key!r}: {value} is no number that is kept: expected a finite one of 64 bits.")
+        if isinstance(value, int | float) and not -LARGEST <= value <= LARGEST:  # NaN is neither
+            told = "a huge number" if isinstance(value, int) else value
+            raise FilterError(f"filter {key!r}: {told} is no number that is kept: expected a finite one of 64 bits.")
         return value
     if key in ID_KEYS and (text := known_id(value, f"filter {key!r}")) is not None:
         return text
@@ -103,12 +109,16 @@ def _in_column(kind: MemoryType, key: str, values: Sequence[Any]) -> Iterator[Co
     """A key with a column, which holds its value if that is a string that fits; every other value is in the JSON."""
     longest = LENGTHS.get(text_columns(kind)[key])
     held = [isinstance(one, str) and (longest is None or len(one) <= longest) for one in values]
+    texts = [fits for one, fits in zip(values, held, strict=True) if one is not None]
     if key in STRICT or all(held):
         yield _any_of(key, [one for one in values if one is None or isinstance(one, str)])
     elif not any(held):
         if None in values:
             yield Condition(key, "eq", None)
         yield _at(DOCUMENT, (key,), key, values)
+    elif all(texts):
+        yield _any_of(key, values)
+        yield _at(DOCUMENT, (key,), key, [None])  # else a value that is no string would be taken for none
     else:
         raise FilterError(f"filter {key!r} lists strings and other values: ask for the ones and then for the others.")
 

@@ -12,20 +12,22 @@ from memorizz.memory_provider.agents import (
     MemAgentModel,
     StoredId,
     agent_document,
-    erase_memories,
+    checked_memories,
+    delete_with_memories,
     memory_ids,
 )
 from memorizz.memory_provider.aio import AsyncMemoryProvider
 from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner, TypeName
 from memorizz.memory_provider.config import Opened, Opening, ProviderConfig, checked_config, taken_down
-from memorizz.memory_provider.documents import BARE, EMBEDDING, Given, as_mapping, changed, to_document, vector_of
+from memorizz.memory_provider.documents import BARE, EMBEDDING, Given, as_mapping, changed, vector_of
 from memorizz.memory_provider.filters import conditions, of_owner
 from memorizz.memory_provider.ids import known_id, refuse_many, row_id
 from memorizz.memory_provider.memory_type import MemoryType, memory_type
-from memorizz.memory_provider.queries import Query, checked_limit, read_query
+from memorizz.memory_provider.queries import Query, checked_limit, read_query, scope
 from memorizz.memory_provider.reading import NEWEST_FIRST, Reading
 from memorizz.memory_provider.results import Document, Results
 from memu.backends.base import Condition, Row, equals
+from memu.backends.filters import matches
 from memu.errors import InputError, InputTypeError, NotFoundError
 
 logger = logging.getLogger("memorizz.memory_provider")
@@ -115,51 +117,72 @@ class RecordProvider(MemoryProvider):
         logger.debug("stored %d documents in %s", len(given), kind.value)
         return [one.id for one in given]
 
-    def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName) -> bool:
+    def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName, *, user_id: Owner = UNSET) -> bool:
         kind, known = memory_type(memory_store_type), known_id(id)
+        owner = of_owner(kind, user_id, shared=False)
         if known is None:
             return False
         changes = as_mapping(data)
-        if kind is AGENTS and changes.get(AGENT_ID, known) != known:
-            raise InputError("an update cannot change agent_id, which is the id: store another agent.")
+        if kind is AGENTS:
+            changes |= checked_memories(changes)
+            if changes.get(AGENT_ID, known) != known:
+                raise InputError("an update cannot change agent_id, which is the id: store another agent.")
         vector = vector_of(changes.get(EMBEDDING))
 
         def change(held: Row | None) -> Row | None:
-            return None if held is None else changed(kind, held, changes)
+            return changed(kind, held, changes) if held is not None and matches(held, owner) else None
 
         dimension = None if vector is None else len(vector)
         return self._store.writer.write(kind, row_id(kind, known), change, dimension=dimension)
 
     def retrieve_by_id(
-        self, id: Any, memory_store_type: TypeName, *, include_embedding: bool | None = None
+        self, id: Any, memory_store_type: TypeName, *, include_embedding: bool | None = None, user_id: Owner = UNSET
     ) -> Document | None:
         kind, known = memory_type(memory_store_type), known_id(id)
-        if known is None:
-            return None
         wanted = kind not in BARE if include_embedding is None else include_embedding
-        with self._reading(kind, include_embedding=wanted) as reading:
-            return reading.first(equals(id=row_id(kind, known)))
+        where = None if known is None else equals(id=row_id(kind, known))
+        return self._first(kind, where, user_id, include_embedding=wanted)
 
     def retrieve_by_name(
-        self, name: str, memory_store_type: TypeName, *, include_embedding: bool = False
+        self, name: str, memory_store_type: TypeName, *, include_embedding: bool = False, user_id: Owner = UNSET
     ) -> Document | None:
-        kind, known = memory_type(memory_store_type), known_id(name, "name")
-        if known is None:
+        known = known_id(name, "name")
+        where = None if known is None else equals(name=known)
+        return self._first(memory_type(memory_store_type), where, user_id, include_embedding=include_embedding)
+
+    def _first(
+        self, kind: MemoryType, where: list[Condition] | None, user_id: Owner, *, include_embedding: bool
+    ) -> Document | None:
+        """The newest document that meets conditions; none meets None."""
+        owner = of_owner(kind, user_id)
+        if where is None:
             return None
-        with self._reading(kind, include_embedding=include_embedding) as reading:
-            return reading.first(equals(name=known))
+        with self._reading(kind, owner, include_embedding=include_embedding) as reading:
+            return reading.first([*where, *owner])
 
-    def delete_by_id(self, id: Any, memory_store_type: TypeName) -> bool:
+    def delete_by_id(self, id: Any, memory_store_type: TypeName, *, user_id: Owner = UNSET) -> bool:
         kind, known = memory_type(memory_store_type), known_id(id)
-        return known is not None and self._store.writer.delete(kind, row_id(kind, known))
+        owner = of_owner(kind, user_id, shared=False)
+        return known is not None and self._store.writer.delete(kind, row_id(kind, known), owner)
 
-    def delete_by_name(self, name: str, memory_store_type: TypeName, *, all: bool = False) -> bool:
+    def delete_by_name(
+        self, name: str, memory_store_type: TypeName, *, all: bool = False, user_id: Owner = UNSET
+    ) -> bool:
         kind, known = memory_type(memory_store_type), known_id(name, "name")
+        owner = of_owner(kind, user_id, shared=False)
         if known is None:
             return False
+        where = [*equals(name=known), *owner]
         if all:
-            return self._store.writer.delete_where(kind, equals(name=known)) > 0
-        return self._store.writer.delete_first(kind, equals(name=known), NEWEST_FIRST)
+            return self._store.writer.delete_where(kind, where) > 0
+        return self._store.writer.delete_first(kind, where, NEWEST_FIRST)
+
+    def delete_scope(
+        self, *, memory_id: str | None = None, user_id: str | None = None, agent_ids: Sequence[str] | None = None
+    ) -> dict[str, int]:
+        asked = scope(memory_id, user_id, agent_ids)
+        deleted = self._store.writer.delete_everywhere(lambda kind: conditions(kind, asked))
+        return {kind.value: number for kind, number in deleted.items()}
 
     def delete_all(self, memory_store_type: TypeName) -> bool:
         self._store.writer.clear(memory_type(memory_store_type))
@@ -248,20 +271,6 @@ class RecordProvider(MemoryProvider):
                 break
         return results
 
-    def retrieve_memory_components_by_query(
-        self,
-        query: str | None = None,
-        query_embedding: Sequence[float] | None = None,
-        memory_id: str | None = None,
-        memory_type: TypeName | None = None,
-        limit: int = 5,
-        *,
-        user_id: Owner = UNSET,
-    ) -> Results:
-        asked = query if query_embedding is None else {EMBEDDING: query_embedding}
-        kind = _type(memory_type, MemoryType.CONVERSATION_MEMORY)
-        return self.retrieve_by_query(asked, kind, limit, memory_id, user_id=user_id)
-
     def embed_text(self, text: str) -> list[float]:
         if not isinstance(text, str):
             raise InputTypeError(f"the text is a {type(text).__name__}: expected a string.")
@@ -272,14 +281,6 @@ class RecordProvider(MemoryProvider):
 
     def store_memagent(self, memagent: Any) -> StoredId:
         return StoredId(self.store(memagent, AGENTS))
-
-    def retrieve_memagent(self, agent_id: str) -> MemAgentModel | None:
-        found = self.retrieve_by_id(agent_id, AGENTS)
-        return None if found is None else MemAgentModel(**found)
-
-    def update_memagent(self, memagent: Any) -> bool:
-        document = agent_document(memagent)
-        return self.update_by_id(document["_id"], document, AGENTS)
 
     def list_memagents(self) -> list[MemAgentModel]:
         return [MemAgentModel(**found) for found in self.list_all(AGENTS)]
@@ -294,20 +295,9 @@ class RecordProvider(MemoryProvider):
         known = known_id(agent_id, AGENT_ID)
         if not cascade:
             return self.delete_by_id(known, AGENTS)
-        if known is None or not self._delete_with_memories(row_id(AGENTS, known)):
+        if known is None or not delete_with_memories(self._store.writer, row_id(AGENTS, known)):
             raise NotFoundError(f"there is no agent {agent_id!r}: nothing was deleted.")
         return True
-
-    def _delete_with_memories(self, key: str) -> bool:
-        writer = self._store.writer
-        with writer.alone() as transaction:
-            rows = {row["id"]: row for row in transaction.find(AGENTS.value)}
-            agents = {name: to_document(AGENTS, row, include_embedding=False) for name, row in rows.items()}
-            agent = agents.pop(key, None)
-            if agent is None:
-                return False
-            erase_memories(writer, transaction, agent, list(agents.values()))
-            return writer.erase(transaction, AGENTS, equals(id=key)) > 0
 
     # --- its life -----------------------------------------------------------------------------------------------------
 
@@ -334,7 +324,10 @@ def _given(source: Any, kind: MemoryType, memory_id: str | None) -> Given:
         raise InputError("no document is given: expected data, such as a dict.")
     document = agent_document(source) if kind is AGENTS else as_mapping(source)
     if memory_id is not None:
+        own = document.setdefault("memory_id", None)
         document["memory_id"] = refuse_many(memory_id, "memory_id")
+        if own not in (None, memory_id):
+            raise InputError(f"memory_id is {own!r} in the document and {memory_id!r} in the call: expected one.")
     return Given.of(kind, document)
 
 

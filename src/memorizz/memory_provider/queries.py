@@ -114,3 +114,26 @@ def _given(further: Mapping[str, Any]) -> dict[str, Any]:
         else:
             filters[name] = refuse_many(value, name)
     return filters
+
+
+def scope(memory_id: Any, user_id: Any, agent_ids: Any) -> dict[str, Any]:
+    """The filters of what is to be deleted, by the keys that they are about.
+
+    Raises:
+        InputError: there is none.
+        InputTypeError: one is no string, or no list of strings.
+    """
+    asked: dict[str, Any] = {}
+    for key, value in (("memory_id", memory_id), ("user_id", user_id)):
+        if value is not None:
+            if not isinstance(refuse_many(value, key), str):
+                raise InputTypeError(f"{key} is of type {type(value).__name__}: expected a string.")
+            asked[key] = value
+    if agent_ids is not None:
+        several = not isinstance(agent_ids, str) and isinstance(agent_ids, Sequence | set | frozenset)
+        if not several or not all(isinstance(one, str) for one in agent_ids):
+            raise InputTypeError("agent_ids is no list of strings: expected one, such as ['a'].")
+        asked["agent_id"] = list(agent_ids)
+    if not asked:
+        raise InputError("no scope is given: name a memory_id, a user_id or agent_ids; delete_all empties a type.")
+    return asked

@@ -73,10 +73,10 @@ class Writer:
         return transaction.put(kind.value, [row], "replace" if replaces else "error") > 0
 
     @repeated
-    def delete(self, kind: MemoryType, key: str) -> bool:
-        """Delete a row by its id; whether there was one."""
+    def delete(self, kind: MemoryType, key: str, owner: Where = ()) -> bool:
+        """Delete a row by its id, if it meets conditions; whether there was one."""
         with self.records.transaction(f"memorizz:{kind.value}:{key}") as transaction:
-            return self.erase(transaction, kind, equals(id=key)) > 0
+            return self.erase(transaction, kind, [*equals(id=key), *owner]) > 0
 
     @repeated
     def delete_where(self, kind: MemoryType, where: Where) -> int:
@@ -90,6 +90,12 @@ class Writer:
         with self.records.transaction() as transaction:
             first = transaction.find(kind.value, where, order=order, limit=1, columns=["id"])
             return bool(first) and self.erase(transaction, kind, equals(id=first[0]["id"])) > 0
+
+    @repeated
+    def delete_everywhere(self, where: Callable[[MemoryType], Where]) -> dict[MemoryType, int]:
+        """Delete the rows of every table that meet its conditions, in one transaction alone; how many there were."""
+        with self.records.transaction() as transaction:
+            return {kind: self.erase(transaction, kind, where(kind)) for kind in MemoryType}
 
     @contextmanager
     def alone(self) -> Iterator[Transaction]:
