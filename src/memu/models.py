@@ -1,10 +1,12 @@
 """The records that users see: resources, memory items, categories and the links between the last two."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, ClassVar, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, computed_field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, computed_field
 
 from memu.errors import InputError
 
@@ -12,6 +14,11 @@ MemoryType = Literal["profile", "event", "knowledge", "behavior", "skill", "tool
 MEMORY_TYPES: tuple[str, ...] = get_args(MemoryType)
 Modality = Literal["conversation", "document", "text", "image", "video", "audio"]
 MODALITIES: tuple[str, ...] = get_args(Modality)
+
+TOOL_CALLS = "tool_calls"
+"""Under which name in `extra` an item keeps the calls of a tool."""
+TOOL_CALLS_KEPT = 100
+"""How many calls of a tool an item keeps: the latest."""
 
 Writer = Callable[["Record", str, Any], None]
 
@@ -136,6 +143,36 @@ class CategoryItem(Record):
 
     item_id: str
     category_id: str
+
+
+class ToolCallResult(BaseModel):
+    """One call of a tool, and what came of it.
+
+    `time_cost` is in seconds; a `token_cost` of -1 and a `score` of None are not known. `call_hash` tells calls apart:
+    it is made of the tool, its input, its output and the time, unless the caller gives one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool_name: str = Field(min_length=1, max_length=255)
+    input: Any = ""
+    output: Any = ""
+    success: bool = True
+    time_cost: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    token_cost: int = Field(default=-1, ge=-1)
+    score: float | None = Field(default=None, allow_inf_nan=False)
+    call_hash: str = Field(default="", max_length=128)
+    created_at: AwareDatetime = Field(default_factory=utc_now)
+
+    def generate_hash(self) -> str:
+        """The hash of this call: equal for the same record given twice, another for the same input at another time."""
+        told = [self.tool_name, self.input, self.output, self.created_at.astimezone(UTC).isoformat()]
+        return sha256(json.dumps(told, sort_keys=True, default=str).encode("utf-8", "replace")).hexdigest()[:32]
+
+    def ensure_hash(self) -> str:
+        """The hash of this call, made if it has none."""
+        self.call_hash = self.call_hash or self.generate_hash()
+        return self.call_hash
 
 
 class DefaultUserModel(BaseModel):

@@ -115,7 +115,7 @@ def test_clear_and_update_are_one_transaction(tmp_path: Path, monkeypatch: pytes
                 memory.sync.clear_memory()
         assert dump() == before
         with monkeypatch.context() as patched:
-            patched.setattr("memu.database.repositories.file_under", fail)
+            patched.setattr("memu.database.items.file_under", fail)
             with pytest.raises(sqlite3.OperationalError):
                 memory.sync.update_memory_item(
                     memory_id=item["id"], memory_content="I keep geese.", memory_categories=["geese"]

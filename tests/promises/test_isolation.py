@@ -327,6 +327,7 @@ REPOSITORY_CALLS: dict[type, dict[str, Callable[[Any, World], Any]]] = {
     MemoryItemRepo: {
         "get_item": lambda repo, w: repo.get_item(w.item_id),
         "list_items": lambda repo, w: repo.list_items({"id": w.item_id}),
+        "list_items_by_ref_ids": lambda repo, w: repo.list_items_by_ref_ids([w.item_id, w.item_id[:8]]),
         "clear_items": lambda repo, w: repo.clear_items({"id": w.item_id}),
         "create_item": lambda repo, w: (
             repo.create_item(memory_type="tool", summary="Boat.", resource_id=w.resource_id).resource_id

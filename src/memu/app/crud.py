@@ -24,6 +24,7 @@ from memu.database.core import Database
 from memu.database.operations import Operation
 from memu.database.repository import Repository
 from memu.database.rows import Wanted, check_memory_type, check_metadata, check_text, delete_items
+from memu.database.toolcalls import ToolRecord
 from memu.errors import InputError, NotFoundError
 from memu.extract.attributes import read_fact
 from memu.extract.base import CategoryView, ExtractedItem
@@ -120,6 +121,7 @@ def create_item(
     vector: NDArray[np.float32] | None,
     metadata: Mapping[str, Any],
     propagate: bool,
+    tool_record: ToolRecord | None = None,
 ) -> dict[str, Any]:
     """Store one memory that the caller worded."""
     kept = _checked(memory_type, categories, metadata)
@@ -132,6 +134,7 @@ def create_item(
         filed_in=_wanted(parts, categories, vector is not None),
         metadata=kept,
         fact=read_fact(content),
+        tool_record=tool_record,
         operation=(operation := Operation("create", parts.memorize.operations_kept)),
     )
     return _answer(parts, database, item, _categories_of(database, item.id) if propagate else [], operation)
@@ -165,6 +168,7 @@ def update_item(
     vector: NDArray[np.float32] | None,
     metadata: Mapping[str, Any] | None,
     propagate: bool,
+    tool_record: ToolRecord | None = None,
 ) -> dict[str, Any]:
     """Change what is given of one memory; what is not given stays as it is."""
     kept = _checked(memory_type, categories, metadata)
@@ -180,9 +184,12 @@ def update_item(
         metadata=kept,
         filed_in=None if categories is None else _wanted(parts, categories, vector is not None),
         fact=None if content is None else read_fact(content, speaker=speaker),
+        tool_record=tool_record,
         operation=(operation := Operation("update", parts.memorize.operations_kept)),
     )
     touched = list(dict.fromkeys([*before, *_categories_of(database, memory_id)]))
+    if all(one is None for one in (memory_type, content, categories, metadata)):
+        touched = []  # a call of a tool changes no summary
     return _answer(parts, database, item, touched if propagate else [], operation)
 
 

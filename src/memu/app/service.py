@@ -11,6 +11,7 @@ from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
 from memu.app.modalities import read_source
 from memu.database.rows import check_memory_type, check_metadata, check_text
+from memu.database.toolcalls import ToolRecord
 from memu.errors import InputError, InputTypeError, ModelError, NotFoundError
 
 
@@ -210,8 +211,11 @@ class MemoryService(ServiceBase):
         user: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         propagate: bool = True,
+        tool_record: ToolRecord | None = None,
     ) -> dict[str, Any]:
         """Store one memory in the caller's words; without `memory_categories` it is filed by the rules.
+
+        `tool_record` is a call of a tool, or several (`ToolCallResult`s or their fields), for the memory type "tool".
 
         Returns:
             `{"memory_item": {…}, "category_updates": […], "superseded": […], "operation_id": …}`; with `propagate` the
@@ -223,7 +227,7 @@ class MemoryService(ServiceBase):
         vector, filed = await self.parts.compute(crud.embed_content, self.parts, memory_content, memory_type)
         names = filed if memory_categories is None else memory_categories
         return await self._write(
-            crud.create_item, scope, memory_type, memory_content, names, vector, metadata, propagate
+            crud.create_item, scope, memory_type, memory_content, names, vector, metadata, propagate, tool_record
         )
 
     async def update_memory_item(
@@ -236,15 +240,18 @@ class MemoryService(ServiceBase):
         user: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         propagate: bool = True,
+        tool_record: ToolRecord | None = None,
     ) -> dict[str, Any]:
         """Change what is given of one memory; what is not given, its categories too, stays as it is.
+
+        `tool_record` adds calls to those of a memory of the type "tool"; one whose `call_hash` it has counts once.
 
         Raises:
             InputError: nothing to change; NotFoundError: this scope does not hold the item.
         """
         scope = self._scope(user)
-        if all(one is None for one in (memory_type, memory_content, memory_categories, metadata)):
-            raise InputError("nothing to update: give memory_type, memory_content, memory_categories or metadata.")
+        if all(one is None for one in (memory_type, memory_content, memory_categories, metadata, tool_record)):
+            raise InputError("nothing to update: give a type, content, categories, metadata or tool_record.")
         vector = None
         if memory_content is not None:
             check_text("memory_content", memory_content)
@@ -261,6 +268,7 @@ class MemoryService(ServiceBase):
             vector,
             metadata,
             propagate,
+            tool_record,
         )
 
     async def delete_memory_item(

@@ -11,6 +11,7 @@ from memu.testing.machine import MachineTests, MemoryMachine
 from memu.testing.memorizing import MemorizeTests
 from memu.testing.requirements import require, required
 from memu.testing.rows import RowTests
+from memu.testing.tools import ToolTests
 from memu.testing.transactions import TransactionTests
 
 
@@ -24,6 +25,7 @@ class BackendTests(
     ListTests,
     EditTests,
     ChangeTests,
+    ToolTests,
     DatabaseTests,
     RetrieveTests,
     MeaningTests,

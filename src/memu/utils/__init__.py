@@ -1,0 +1,1 @@
+"""Helpers for what memories hold: calls of tools, and references to items."""
