@@ -22,6 +22,11 @@ from memu.settings import DatabaseConfig
 from memu.testing import Backend, Rows
 
 
+def runs(usual: int) -> int:
+    """How often the state machine runs where a run takes long; everywhere as often in `make soak`."""
+    return Backend.machine_runs if os.environ.get("MEMU_HYPOTHESIS") == "search" else usual
+
+
 class SQLiteBackend(Backend):
     """A file."""
 
@@ -83,6 +88,7 @@ class ServerBackend(Backend):
     """A database of its own on a server that the run shares."""
 
     dialect: ClassVar[type[Server]]
+    machine_runs = runs(20)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -141,7 +147,7 @@ class MongoBackend(Backend):
 
     name = "mongodb"
     # What stands in for it looks at every document for every question.
-    machine_runs = Backend.machine_runs if os.environ.get("MEMU_HYPOTHESIS") == "search" else 6
+    machine_runs = runs(6)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -12,7 +12,7 @@ import pytest
 from .test_concurrency import service
 
 CHILD = Path(__file__).with_name("crash_child.py")
-STEP = int(os.environ.get("MEMU_CRASH_STEP", "7"))
+STEP = int(os.environ.get("MEMU_CRASH_STEP", "11"))
 """Every how many points the process is killed; `make soak` kills it at each."""
 
 
