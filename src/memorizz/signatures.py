@@ -166,12 +166,62 @@ def _has_own_docstring(func: Callable[..., Any]) -> bool:
 
 
 def _signature(func: Callable[..., Any], called: str) -> inspect.Signature:
+    """A function's signature with its annotations evaluated; what it returns may be something that is not there."""
+    absent: dict[str, Any] = {}
+    signature = _evaluated(func, called, absent)
+    for one in signature.parameters.values() if absent else ():
+        if missing := _absent_in(one.annotation):
+            raise InputError(
+                f"an annotation of {called} names what is not there: name {missing!r} is not defined; import it."
+            )
+    return signature
+
+
+def _evaluated(func: Callable[..., Any], called: str, absent: dict[str, Any]) -> inspect.Signature:
+    """The signature; `absent` gets what stands for the names that are not there."""
     try:
-        return inspect.signature(func, eval_str=True)
+        return inspect.signature(func, locals=dict(absent) or None, eval_str=True)
     except NameError as error:
-        raise InputError(f"an annotation of {called} names what is not there: {error}; import it.") from error
+        if error.name is None or error.name in absent:
+            raise InputError(f"an annotation of {called} names what is not there: {error}; import it.") from error
+        absent[error.name] = Absent(error.name)
     except ValueError as error:
         raise InputError(f"{called} does not say which arguments it takes: wrap it in a function.") from error
+    return _evaluated(func, called, absent)
+
+
+class Absent:
+    """Stands for a name of an annotation that exists only while types are checked."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def __getattr__(self, name: str) -> "Absent":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return Absent(f"{self.name}.{name}")
+
+    def __getitem__(self, _key: Any) -> "Absent":
+        return self
+
+    def __or__(self, _other: Any) -> "Absent":
+        return self
+
+    __ror__ = __or__
+
+    def __call__(self) -> None:
+        """Called by nobody: typing takes for a type only what could be."""
+
+
+def _absent_in(annotation: Any) -> str | None:
+    """A name in an annotation that is not there."""
+    if isinstance(annotation, Absent):
+        return annotation.name
+    inner = (*getattr(annotation, "__args__", ()), *getattr(annotation, "__metadata__", ()))
+    return next((name for one in inner if (name := _absent_in(one))), None)
 
 
 def _read(docstring: str) -> tuple[str, dict[str, str]]:

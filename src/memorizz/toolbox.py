@@ -10,8 +10,9 @@ from memorizz.memory_provider.base import MemoryProvider
 from memorizz.memory_provider.documents import EMBEDDING
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
+from memorizz.sameness import are_alike
 from memorizz.signatures import tool_document, tool_text
-from memu.errors import ConfigError, InputTypeError
+from memu.errors import ConfigError, InputError, InputTypeError
 
 TOOLBOX = MemoryType.TOOLBOX
 FOUND_BY = ("name", "description", "parameters")
@@ -39,6 +40,16 @@ class RegisteredTool(str, Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function."""
         return self.__wrapped__(*args, **kwargs)
+
+    def __copy__(self) -> "RegisteredTool[P, R]":
+        return self
+
+    def __deepcopy__(self, _memo: object) -> "RegisteredTool[P, R]":
+        return self
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Pickled it is the id alone: no function travels."""
+        return str, (str(self),)
 
 
 class Toolbox:
@@ -85,7 +96,8 @@ class Toolbox:
             `@toolbox.register_tool()`, the function itself.
 
         Raises:
-            InputError: what the function takes cannot be described, or it has no name.
+            InputError: what the function takes cannot be described, it has no name, or another function is registered
+                under its id.
             ConfigError: `augment` was asked for; or there is no model to embed the description with.
         """
         if augment:
@@ -101,6 +113,12 @@ class Toolbox:
 
     def _register(self, func: Callable[..., Any], name: str | None, description: str | None) -> str:
         document = tool_document(func, name, description)
+        held = self._functions.get(document["tool_id"])
+        if held is not None and not are_alike(held, func):
+            raise InputError(
+                f"{func!r} has the id of {held!r}, which is registered as "
+                f"{document['name']!r}: give one of them a name of its own, name=…."
+            )
         tool_id = keep(self.memory_provider, TOOLBOX, document["tool_id"], document, tool_text(document))
         with self._lock:
             self._functions[tool_id] = func

@@ -1,5 +1,6 @@
 """Workflows: what an agent did step by step, and how it ended, to be found when something like it is asked again."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from memorizz.memory_provider.results import Document
 from memu.errors import InputError, InputTypeError, NotFoundError
 
 __all__ = ["Workflow", "WorkflowOutcome"]
+
+logger = logging.getLogger("memorizz.workflow")
 
 WORKFLOWS = MemoryType.WORKFLOW_MEMORY
 KEYS = ("name", "description", "steps", "workflow_id", "created_at", "updated_at", "memory_id", "outcome", "user_query")
@@ -136,9 +139,12 @@ class Workflow:
 
     @staticmethod
     def retrieve_workflows_by_query(query: str, provider: MemoryProvider, limit: int = 5) -> "list[Workflow]":
-        """The workflows that are nearest to a text, the best first, each with its `score`."""
+        """The workflows that are nearest to a text, the best first, each with its `score`.
+
+        A document that is no workflow is passed over, with a warning in the log.
+        """
         found = checked_provider(provider).retrieve_by_query(text_of(query, "query"), WORKFLOWS, limit)
-        return [Workflow.from_dict(one) for one in found]
+        return [workflow for one in found if (workflow := _read(one)) is not None]
 
     @staticmethod
     def delete_workflow(workflow_id: str, provider: MemoryProvider) -> bool:
@@ -148,6 +154,16 @@ class Workflow:
     def _text(self) -> str:
         steps = (f"{name}: {', '.join(_words(step))}" for name, step in self.steps.items())
         return sentences(self.name, self.description, self.user_query, *steps)
+
+
+def _read(document: Document) -> Workflow | None:
+    try:
+        return Workflow.from_dict(document)
+    except InputError as error:
+        logger.warning(
+            "the document %s is no workflow and is passed over (%s)", document.get("_id"), type(error).__name__
+        )
+        return None
 
 
 def _words(value: Any, depth: int = 0) -> Iterator[str]:

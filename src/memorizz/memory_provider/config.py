@@ -17,7 +17,7 @@ from memorizz.memory_provider.search import Search
 from memorizz.memory_provider.writing import Writer
 from memu.backends.base import RecordStore
 from memu.embedding import Embedder, load_embedder
-from memu.errors import ClosedError, ConfigError, InputTypeError, MemuError, StorageUnavailable
+from memu.errors import ClosedError, ConfigError, InputTypeError, MemuError, StorageUnavailable, VectorError
 
 TextEmbedder = Embedder | Callable[[str], Sequence[float]]
 """What makes a vector of a text: an embedder, or a function."""
@@ -41,6 +41,17 @@ class ProviderConfig(ABC):
     embedder: TextEmbedder | None = field(default=None, repr=False)
     index_budget_mb: float = 512.0
 
+    def check(self) -> None:
+        """Look at the options before anything is opened.
+
+        Raises:
+            ConfigError: one makes no sense.
+        """
+        embeds = self.embedder is None or callable(getattr(self.embedder, "embed", self.embedder))
+        if not embeds or isinstance(self.embedder, type):
+            raise ConfigError(f"embedder is {self.embedder!r}: expected an object with embed(texts), or a function.")
+        number(self.index_budget_mb, "index_budget_mb", least=0)
+
     @abstractmethod
     def open(self) -> RecordStore:
         """Open the store, with its tables made.
@@ -48,6 +59,21 @@ class ProviderConfig(ABC):
         Raises:
             StorageUnavailable: it cannot be reached.
         """
+
+
+def number(given: Any, name: str, *, least: float, whole: bool = False, most: float = 1e9) -> None:
+    """Raise ConfigError unless an option is a number within bounds."""
+    kinds = int if whole else int | float
+    if isinstance(given, bool) or not isinstance(given, kinds) or not least <= given <= most:
+        wanted = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
+        raise ConfigError(f"{name} is {given!r}: expected {wanted}.")
+
+
+def texts(config: ProviderConfig, names: Sequence[str]) -> None:
+    """Raise ConfigError unless options are strings; their values are not shown, since one may be a password."""
+    for name in names:
+        if not isinstance(given := getattr(config, name), str):
+            raise ConfigError(f"{name} is a {type(given).__name__}: expected a string.")
 
 
 def made(records: RecordStore, server: str = "the database") -> RecordStore:
@@ -71,6 +97,7 @@ class Opened:
     """A store and what works on it."""
 
     def __init__(self, config: ProviderConfig) -> None:
+        config.check()
         dimensions = Dimensions(config.embedding_dimensions)
         self.records = config.open()
         self.dimensions = dimensions
@@ -89,7 +116,13 @@ class Opened:
         """
         with self._loading:
             embedder = self._own_embedder
-        vector: Any = embedder.embed([text])[0] if hasattr(embedder, "embed") else embedder(text)
+        given: Any = embedder.embed([text]) if hasattr(embedder, "embed") else [embedder(text)]
+        try:
+            (vector,) = given
+        except (TypeError, ValueError):
+            raise VectorError("the embedder gave no list of one vector for one text: mend its embed(texts).") from None
+        if vector is None:
+            raise VectorError("the embedder gave None for a text: expected a list of numbers.")
         return np.asarray(vector_of(vector), np.float32)
 
     @cached_property

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from memorizz.memory_provider.memory_type import MemoryType
-from memorizz.memory_provider.values import UNSTORABLE
+from memorizz.memory_provider.values import UNSTORABLE, ObjectIdLike
 from memu.errors import FilterError, InputError
 
 LONGEST = 255
@@ -69,5 +69,4 @@ def _checked(given: Any, key: str) -> str:
 def _as_text(given: Any) -> str | None:
     if isinstance(given, str):
         return given
-    # MongoDB's own kind of id is known by its name: its package need not be there.
-    return str(given) if isinstance(given, UUID) or type(given).__name__ == "ObjectId" else None
+    return str(given) if isinstance(given, UUID | ObjectIdLike) else None

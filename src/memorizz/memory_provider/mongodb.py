@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from memorizz.memory_provider.config import ProviderConfig, made
+from memorizz.memory_provider.config import ProviderConfig, made, number, texts
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import SCHEMA
 from memu.backends.base import RecordStore
@@ -33,6 +33,12 @@ class MongoDBConfig(ProviderConfig):
     db_name: str = "memorizz"
     pool_size: int = field(default=15, kw_only=True)
     connect_timeout: float = field(default=10.0, kw_only=True)
+
+    def check(self) -> None:
+        super().check()
+        texts(self, ("uri", "db_name"))
+        number(self.pool_size, "pool_size", least=1, most=10_000, whole=True)
+        number(self.connect_timeout, "connect_timeout", least=0.001, most=86_400)
 
     def open(self) -> RecordStore:
         """Connect, and make the collections where they are missing.

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar
 
-from sqlalchemy.engine import URL
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
-from memorizz.memory_provider.config import ProviderConfig, made
+from memorizz.memory_provider.config import ProviderConfig, made, number, texts
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
 from memu.backends.base import RecordStore
@@ -55,6 +56,24 @@ class PostgreSQLConfig(ProviderConfig):
     pool_size: int = field(default=5, kw_only=True)
     connect_timeout: float = field(default=10.0, kw_only=True)
 
+    def __repr__(self) -> str:
+        """What is used: the url, or its parts; no password."""
+        parts = ("host", "port", "database", "user", "password")
+        shown = [f"url={_shown(self.url)!r}"] if self.url is not None else []
+        for one in fields(self):
+            if one.repr and not (self.url is not None and one.name in parts):
+                shown.append(f"{one.name}={getattr(self, one.name)!r}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def check(self) -> None:
+        super().check()
+        names = ("url",) if self.url is not None else ("host", "database", "user", "password")
+        texts(self, names)
+        if self.url is None:
+            number(self.port, "port", least=1, most=65535, whole=True)
+        number(self.pool_size, "pool_size", least=1, most=10_000, whole=True)
+        number(self.connect_timeout, "connect_timeout", least=0.001, most=86_400)
+
     def open(self) -> RecordStore:
         """Connect, and make the tables where they are missing.
 
@@ -74,6 +93,14 @@ class PostgreSQLConfig(ProviderConfig):
             return parse_dsn(self.url, expected="postgresql")
         named = {"host": self.host, "port": self.port, "database": self.database}
         return URL.create("postgresql", username=self.user, password=self.password or None, **named)  # type: ignore[arg-type]
+
+
+def _shown(url: object) -> str:
+    """A url without its password and its options, among which there may be one, too."""
+    try:
+        return make_url(str(url)).set(query={}).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "…"
 
 
 class PostgreSQLProvider(RecordProvider):

@@ -25,8 +25,8 @@ class SQLiteConfig(ProviderConfig):
 
     def open(self) -> RecordStore:
         """Open the file, and make it where it is missing."""
-        path = os.fspath(self.path)
-        if not isinstance(path, str) or not path:
+        path = os.fspath(self.path) if isinstance(self.path, str | os.PathLike) else None
+        if not isinstance(path, str) or not path or "\0" in path:
             raise InputTypeError(f"the path is {self.path!r}: expected the name of a file, or {IN_RAM!r}.")
         return made(SqlRecordStore(SQLite(URL.create("sqlite", database=path)), SCHEMA, MIGRATIONS))
 

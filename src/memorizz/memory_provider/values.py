@@ -15,7 +15,19 @@ TAG = "$memorizz"
 """The key of an object that stands for another value: `{"$memorizz": "datetime", "value": …}`."""
 
 DEEPEST = 100
+LONGEST_NUMBER = 10**308
+"""Whole numbers from here on are no longer what every database takes for a number."""
+
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+class _ByName(type):
+    def __instancecheck__(cls, one: object) -> bool:
+        return type(one).__name__ == "ObjectId"
+
+
+class ObjectIdLike(metaclass=_ByName):
+    """MongoDB's own kind of id, known by its name: its package need not be there."""
 
 
 def without_callables(value: Any) -> Any:
@@ -50,8 +62,10 @@ def encoded(value: Any, where: str, depth: int = 0) -> Any:
     """
     if depth > DEEPEST:
         raise InputError(f"{where.partition('[')[0].partition('.')[0]} is nested deeper than {DEEPEST} levels.")
-    if value is None or type(value) in (bool, int):
+    if value is None or type(value) is bool:
         return value
+    if type(value) is int:
+        return _int(value, where, depth)
     for types, encode in _ENCODERS:
         if isinstance(value, types):
             return encode(value, where, depth)
@@ -85,6 +99,12 @@ def plain_text(value: str, where: str) -> str:
 
 def _tagged(tag: str, value: Any) -> dict[str, Any]:
     return {TAG: tag, "value": value}
+
+
+def _int(value: Any, where: str, _depth: int) -> int:
+    if not -LONGEST_NUMBER < value < LONGEST_NUMBER:
+        raise InputError(f"{where} is a number of more than 308 digits: expected a shorter one, or a string.")
+    return int(value)
 
 
 def _float(value: float, where: str, _depth: int) -> float:
@@ -127,13 +147,14 @@ _ENCODERS: tuple[tuple[Any, Callable[[Any, str, int], Any]], ...] = (
     (Enum, lambda value, where, depth: encoded(value.value, where, depth + 1)),
     (str, lambda value, where, _: plain_text(value, where)),
     (bool | np.bool_, lambda value, *_: bool(value)),
-    (int | np.integer, lambda value, *_: int(value)),
+    (int | np.integer, _int),
     (float | np.floating, _float),
     (datetime, _time),
     (date, lambda value, *_: _tagged("date", value.isoformat())),
     (Mapping, _dict),
     (list | tuple, _list),
     (np.ndarray, lambda value, where, depth: encoded(value.tolist(), where, depth)),
+    (ObjectIdLike, lambda value, *_: str(value)),
 )
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "datetime": datetime.fromisoformat,

@@ -46,6 +46,10 @@ def checked(vector: Any) -> list[float] | None:
             raise VectorError(
                 f"the embedding holds a {type(number).__name__} at position {position}: expected numbers."
             )
+        if isinstance(number, int) and abs(number) > LARGEST:  # which may be too long to be shown, or made a float
+            raise VectorError(
+                f"the embedding holds a huge number at position {position}: at most {LARGEST:g} can be compared."
+            )
         if not math.isfinite(number):
             raise VectorError(f"the embedding holds {number} at position {position}: every number must be finite.")
         if abs(float(number)) > LARGEST:
