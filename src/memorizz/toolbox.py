@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from threading import Lock
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from memorizz.keeping import checked_provider, keep, text_of
@@ -13,6 +12,7 @@ from memorizz.memory_provider.results import Document, Results
 from memorizz.sameness import are_alike
 from memorizz.signatures import tool_document, tool_text
 from memu.errors import ConfigError, InputError, InputTypeError
+from memu.forked import Lock
 
 TOOLBOX = MemoryType.TOOLBOX
 FOUND_BY = ("name", "description", "parameters")

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from memorizz.memory_provider.base import MemoryProvider
 from memu.errors import ClosedError
+from memu.forked import renews
 
 THREADS = 8
 """Calls that run at the same time."""
@@ -18,8 +19,13 @@ class AsyncMemoryProvider:
 
     def __init__(self, provider: MemoryProvider) -> None:
         self.provider = provider
-        self._threads = ThreadPoolExecutor(THREADS, "memorizz")
         self._closed = False
+        self.renew()
+        renews(self)
+
+    def renew(self) -> None:
+        """Threads, in a child new ones."""
+        self._threads = ThreadPoolExecutor(THREADS, "memorizz")
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         """The method of that name, to be awaited."""

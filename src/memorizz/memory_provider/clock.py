@@ -2,10 +2,10 @@
 
 import time
 from datetime import UTC, datetime
-from threading import Lock
 from typing import Any
 
 from memorizz.memory_provider.values import readable
+from memu.forked import Lock
 
 
 def now() -> datetime:

@@ -5,7 +5,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from memorizz.memory_provider.writing import Writer
 from memu.backends.base import RecordStore
 from memu.embedding import Embedder, load_embedder
 from memu.errors import ClosedError, ConfigError, InputTypeError, MemuError, StorageUnavailable, VectorError
+from memu.forked import Lock
 
 TextEmbedder = Embedder | Callable[[str], Sequence[float]]
 """What makes a vector of a text: an embedder, or a function."""

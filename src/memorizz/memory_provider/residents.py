@@ -1,7 +1,6 @@
 """The vectors of a table in memory, kept up to date by the number of its writes."""
 
 from collections.abc import Iterator, Sequence
-from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.schema import META
 from memorizz.memory_provider.writing import deletes_of, writes_of
 from memu.backends.base import Condition, Row, Transaction, Where, equals
+from memu.forked import Lock, renews
 from memu.recall.dense import DenseIndex, unit
 
 EMBEDDED = Condition("embedding", "ne", None)
@@ -28,6 +28,11 @@ class Residents:
     def __init__(self, kind: MemoryType) -> None:
         self.kind = kind
         self.lock = Lock()
+        self.renew()
+        renews(self)
+
+    def renew(self) -> None:
+        """Hold nothing, as in a child: the parent may have been in the middle of a change."""
         self._writes = self._deletes = 0
         self._fits = True
         self._clear()

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import threading
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from memu.embedding.base import Embedder
 from memu.embedding.minilm import IDENTITY
 from memu.errors import EmbedderMismatch
 from memu.extract.base import Categorizer, CategoryView, Extractor, Summarizer
+from memu.forked import Lock, renews
 from memu.llm.models import Models
 from memu.llm.usage import UsageLog
 from memu.settings import (
@@ -51,10 +51,16 @@ class LazyEmbedder:
     def __init__(self, settings: EmbeddingConfig, usage: UsageLog | None = None) -> None:
         self.settings = settings
         self.usage = usage
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._known: dict[str, NDArray[np.float32]] = {}
         self._loaded: Embedder | None = None
         self._looked = False
+        renews(self)
+
+    def renew(self) -> None:
+        """A model that works on threads of its own is loaded again in a child."""
+        if self.settings.endpoint is None and self.settings.threads > 1:
+            self._loaded, self._looked = None, False
 
     def get(self) -> Embedder | None:
         """The embedder; None when there are no weights or none is wanted."""

@@ -81,6 +81,9 @@ class Dialect(ABC):
     nulls_first = True
     """Whether the server's own ascending order begins with NULL, as everybody here expects it to."""
 
+    leaves_before_fork = False
+    """Whether no connection may be open at a fork, since the driver knows of others' locks by its own memory."""
+
     def __init__(self, url: URL) -> None:
         self.url = url
 
@@ -149,6 +152,13 @@ class Dialect(ABC):
     def turn(self, *, writes: bool) -> AbstractContextManager[Any]:
         """What a transaction of this process waits for before it takes a connection; servers keep order themselves."""
         return nullcontext()
+
+    def disconnect(self, engine: Engine) -> None:
+        """Before a fork: close the connections, also those in use, so far as they are given back."""
+        engine.dispose()
+
+    def renew(self) -> None:  # noqa: B027 - to connect again is all that most servers need
+        """In a forked child, before it connects."""
 
     def ended(self, connection: Connection) -> None:  # noqa: B027 - most locks go with their transaction
         """After a transaction: let go of what does not go with it."""

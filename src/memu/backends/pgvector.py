@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -19,6 +18,7 @@ from sqlalchemy.types import UserDefinedType
 
 from memu.backends.base import Where
 from memu.backends.types import PgVector
+from memu.forked import Lock
 
 logger = logging.getLogger("memu.backends")
 

@@ -19,6 +19,7 @@ from memu.backends.mending import mend
 from memu.backends.tables import Schema, Table
 from memu.backends.types import column_type
 from memu.errors import ClosedError, SchemaError
+from memu.forked import Lock, leave_alone, pauses, renews
 
 Adopt = Callable[[Connection, Mapping[str, sa.Table]], AbstractContextManager[None]]
 """A block around the making of tables that brings tables of another form along: aside before it, copied in after."""
@@ -42,14 +43,45 @@ class SqlRecordStore(RecordStore):
         self.ledger = Ledger(schema.ledger, migrations)
         self.metadata = sa.MetaData()
         self.tables = {table.name: sql_table(table, self.metadata) for table in schema.tables}
+        self._closed = False
+        self._connecting = Lock()
         self._engine: Engine | None = dialect.engine()
+        renews(self)
+        if dialect.leaves_before_fork:
+            pauses(self)
 
     @property
     def engine(self) -> Engine:
-        """The connection pool; ClosedError after `close`."""
-        if self._engine is None:
-            raise ClosedError("the store was closed: make a new service or database handle.")
-        return self._engine
+        """The connection pool of this process; ClosedError after `close`."""
+        return self._engine or self._connected()
+
+    def _connected(self) -> Engine:
+        with self._connecting:
+            if self._closed:
+                raise ClosedError("the store was closed: make a new service or database handle.")
+            if self._engine is None:
+                self._engine = self.dialect.engine()
+            return self._engine
+
+    def renew(self) -> None:
+        """A child has connections of its own: two processes on one would read each other's answers."""
+        self._connecting = Lock()
+        if self._engine is not None:
+            leave_alone(self._engine)
+            self._engine = None
+        self.dialect.renew()
+
+    def pause(self) -> None:
+        """Leave no connection open over a fork, if the others let go of theirs in time."""
+        self._gate = self._connecting
+        self._gate.__enter__()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            self.dialect.disconnect(engine)
+
+    def resume(self) -> None:
+        """Connections are made again."""
+        self._gate.__exit__()
 
     def create(self) -> None:
         """Make or mend the tables and run the migrations that are due; in one transaction where it can be."""
@@ -178,9 +210,11 @@ class SqlRecordStore(RecordStore):
 
     def close(self) -> None:
         """Close every connection; idempotent."""
-        if self._engine is not None:
-            self._engine.dispose()
-            self._engine = None
+        with self._connecting:
+            self._closed = True
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
 
 
 class SqlTransaction(Transaction):

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from threading import RLock
 from types import NoneType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -21,11 +21,15 @@ from sqlalchemy.exc import DBAPIError
 from memu import errors
 from memu.backends.base import Capability
 from memu.backends.dialects import BUSY_SECONDS, Dialect, Fault, on_conflict, pointer, words
+from memu.forked import Lock, leave_alone
 
 logger = logging.getLogger("memu.backends")
 
 SETTLE_SECONDS = 2.0
 """How long a checkpoint is retried when another process is reading."""
+
+FORK_SECONDS = 5.0
+"""How long a fork waits for the transactions of other threads."""
 
 
 class SQLite(Dialect):
@@ -43,18 +47,45 @@ class SQLite(Dialect):
     def __init__(self, url: URL, *, creates: bool = True) -> None:
         super().__init__(url)
         self.creates = creates
-        self.write_lock = RLock()
+        self.write_lock = Lock(RLock)
+        self._inherited = self._cut_short = False
         if url.query:
             raise errors.ConfigError(f"the dsn has options after '?' ({', '.join(url.query)}): SQLite's takes none.")
         name = url.database or ":memory:"
         if "\x00" in name:
             raise errors.ConfigError("the dsn's path holds a NUL byte: it must name a database file.")
         self.path = None if name == ":memory:" or "mode=memory" in name else Path(name).expanduser().absolute()
+        self.leaves_before_fork = self.path is not None
         if self.path is None:
             self.capabilities = Capability.NONE
 
+    def disconnect(self, engine: Engine) -> None:
+        """SQLite would take the parent's locks for the child's own: it must not know of any at a fork."""
+        deadline, pool = time.monotonic() + FORK_SECONDS, cast(sa.QueuePool, engine.pool)
+        while pool.checkedout() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        self._cut_short = pool.checkedout() > 0
+        if self._cut_short:
+            leave_alone(engine)
+        else:
+            engine.dispose()
+
+    def renew(self) -> None:
+        """Nothing that was under way in the parent goes on here."""
+        self._inherited = True
+
     def connect(self) -> Engine:
         """A pool of connections to the file; in RAM, the one connection that holds the data."""
+        if self._inherited and self._cut_short:
+            raise errors.StorageUnavailable(
+                f"{self.path} was in use by a transaction of over {FORK_SECONDS:.0f} s when this process was forked, "
+                "and SQLite cannot tell the two apart: fork when nothing is under way, or before the store is opened."
+            )
+        if self._inherited and self.path is None:
+            raise errors.StorageUnavailable(
+                "the database is in the memory of the process that this one was forked from, where changes made here "
+                "would not arrive: keep it in a file or on a server, or make a new one in this process."
+            )
         options: dict[str, Any] = {
             "connect_args": {"check_same_thread": False, "timeout": BUSY_SECONDS},
             # Unescaped, since SQLite finds a key inside JSON by the letters it is written with.

@@ -1,7 +1,6 @@
 """One open store: what all services and handles on one database share."""
 
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from memu.database.mirror import Mirror
 from memu.database.unit import ScopedReader, ScopedWriter
 from memu.database.vectors import Recorded, claim, decides, recorded
 from memu.errors import ClosedError, MemuError
+from memu.forked import Lock, renews
 from memu.models import utc_now
 from memu.recall.cache import IndexCache
 from memu.recall.index import ScopeIndex
@@ -55,11 +55,16 @@ class Store:
         self.users = 0
         self.release: Callable[[], None] = self.close
         self.swept: set[Scope] = set()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._clock = utc_now()
         self._executors: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
         self._decided = False
+        renews(self)
+
+    def renew(self) -> None:
+        """Threads do not come along into a child."""
+        self._executors = {}
 
     @property
     def scope_fields(self) -> tuple[str, ...]:

@@ -1,13 +1,14 @@
 """Finds the weights of all-MiniLM-L6-v2, checks that they are the right ones, and loads the embedder once."""
 
 import hashlib
-import threading
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from memu.errors import ConfigError, MissingExtra, ModelError
+from memu.forked import Lock, leave_alone
 
 if TYPE_CHECKING:
     from memu.embedding.minilm import MiniLmEmbedder
@@ -82,7 +83,17 @@ def find_weights(folder: Path | None = None, *, allow_download: bool = False) ->
 
 
 _loaded: "dict[tuple[WeightFiles, int], MiniLmEmbedder]" = {}
-_loading = threading.Lock()
+_loading = Lock()
+
+
+def _forget_threads() -> None:
+    """A child has no use of a model whose threads are the parent's, nor may it wait for them to end."""
+    for key in [key for key in _loaded if key[1] > 1]:
+        leave_alone(_loaded.pop(key))
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 def load_embedder(

@@ -8,7 +8,6 @@ embedder knows.
 
 from collections.abc import Sequence
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from memu.extract.category_rules import DEFAULT_RULES
 from memu.extract.reading import Reading, first_word, names_in, read_sentence
 from memu.extract.types import is_coming, is_past
 from memu.extract.vocabulary import FUNCTION, LIGHT
+from memu.forked import Lock
 
 MOST_CATEGORIES = 3
 SHARE_OF_BEST = 0.55

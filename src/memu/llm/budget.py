@@ -1,8 +1,7 @@
 """What one call of the service may use: requests to models, and tokens."""
 
-import threading
-
 from memu.errors import BudgetExceeded
+from memu.forked import Lock
 
 
 class Budget:
@@ -19,7 +18,7 @@ class Budget:
     def __init__(self, calls: int | None = None, tokens: int | None = None) -> None:
         self.calls, self.tokens = calls, tokens
         self.calls_used = self.tokens_used = 0
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def admit(self, step: str) -> None:
         """Count a request that is about to be sent.

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from memu.embedding.base import EmbedderIdentity
 from memu.endpoints import EMBEDDING, LLMConfig
 from memu.errors import InputError, ModelAnswerInvalid
+from memu.forked import Lock
 from memu.llm.base import Call, Tokens
 from memu.llm.connection import client, require_model
 from memu.llm.failures import Failure, pause_before, read_failure
@@ -49,7 +49,7 @@ class EndpointEmbedder:
         self.usage = usage or UsageLog()
         self.dimension: int | None = config.embed_dimension
         self._limit = Limit(config.max_parallel)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._clients: dict[int, Any] = {}
 
     def __repr__(self) -> str:

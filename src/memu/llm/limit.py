@@ -1,9 +1,10 @@
 """How many requests run at once, whatever threads and event loops they come from."""
 
 import asyncio
-import threading
 from collections import deque
 from concurrent.futures import Future
+
+from memu.forked import Lock, renews
 
 
 class Limit:
@@ -13,9 +14,15 @@ class Limit:
     """
 
     def __init__(self, places: int) -> None:
-        self._free = places
+        self._places = places
+        self._lock = Lock()
+        self.renew()
+        renews(self)
+
+    def renew(self) -> None:
+        """All places are free, as in a child: who had one is not there."""
+        self._free = self._places
         self._waiting: deque[Future[None]] = deque()
-        self._lock = threading.Lock()
 
     def __enter__(self) -> None:
         if (place := self._ask()) is not None:

@@ -1,11 +1,11 @@
 """What models read and wrote, how long it took and what it cost: for each step, user and agent, in bounded memory."""
 
-import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from memu.endpoints import PriceConfig
+from memu.forked import Lock
 from memu.llm.base import Call, Operation, Tokens
 
 NO_TOKENS = Tokens()
@@ -89,7 +89,7 @@ class UsageLog:
         self._sums: OrderedDict[Key, Total] = OrderedDict()
         self._others = Total()
         self._keys = keys
-        self._lock = threading.Lock()
+        self._lock = Lock()
 
     def add(self, one: Usage) -> None:
         """Count one request."""

@@ -1,10 +1,10 @@
 """The resident indexes of many scopes, within one budget of memory."""
 
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
+from memu.forked import Lock, renews
 from memu.recall.base import Delta
 from memu.recall.index import ScopeIndex
 
@@ -15,7 +15,7 @@ Refresh = Callable[[ScopeIndex | None], Delta | None]
 class _Shelf:
     """The place of one scope's index; its lock is held while the index is brought up to date."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    lock: Lock = field(default_factory=Lock)
     index: ScopeIndex | None = None
     nbytes: int = 0
     users: int = 0
@@ -56,9 +56,15 @@ class IndexCache:
         self.budget_bytes = budget_bytes
         self._make = make
         self._shelves: OrderedDict[Hashable, _Shelf] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._nbytes = 0
         self._current = self._refreshed = self._loaded = self._evicted = 0
+        renews(self)
+
+    def renew(self) -> None:
+        """Nothing is resident in a child: the parent may have been in the middle of a change."""
+        self._shelves = OrderedDict()
+        self._nbytes = 0
 
     def allow(self, budget_bytes: int) -> None:
         """Raise the budget to at least so much: of several who share a cache, the most generous counts."""

@@ -1,12 +1,12 @@
 """The resident index of one scope: changes go in, queries are answered."""
 
-import threading
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memu.errors import InputError
+from memu.forked import Lock
 from memu.recall.base import Delta, Entry, Hit, Hits, Query, Signals
 from memu.recall.dense import check_dimension, unit
 from memu.recall.lexical import Terms
@@ -41,8 +41,8 @@ class ScopeIndex:
         """
         self._analyzer = analyzer(language)
         self._table = Table(self._analyzer, weights or Weights())
-        self._lock = threading.Lock()
-        self._changing = threading.Lock()
+        self._lock = Lock()
+        self._changing = Lock()
         self.seq = 0
         self.epoch = ""
 

@@ -1,13 +1,13 @@
 """Words to search by: tokens of any script, folded and stemmed, without the words that say nothing."""
 
 import re
-import threading
 import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 
 from memu.errors import ConfigError
+from memu.forked import Lock
 
 CACHED_WORDS = 65_536
 
@@ -146,7 +146,7 @@ def _stemmer(language: str) -> Callable[[str], str]:
         names = ", ".join([*known, "none"])
         raise ConfigError(f"there is no stemmer for language {language!r}: expected one of {names}.")
     stem: Callable[[str], str] = snowballstemmer.stemmer(language).stemWord
-    lock = threading.Lock()
+    lock = Lock()
 
     def locked(word: str) -> str:
         with lock:

@@ -15,6 +15,7 @@ from memu.backends.vectors import checked
 from memu.database.mirror import COLLECTIONS, GENERATION, LARGE, PATIENCE, locked, replacing, write_collection
 from memu.database.rows import check_text
 from memu.errors import InputError, ScopeError, StorageCorrupt, VectorError
+from memu.forked import Lock
 from memu.scope import Scope
 
 logger = logging.getLogger("memu.storage")
@@ -142,7 +143,7 @@ class _File:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.source: Callable[[], None] | None = None
-        self._lock = threading.RLock()
+        self._lock = Lock(threading.RLock)
         self._seen: tuple[int, ...] | None = None
         self._held: dict[str, dict[str, Entry]] = {}
         self._changes: dict[Key, Entry | None] = {}
