@@ -119,7 +119,7 @@ def test_a_foreign_document_hides_no_workflow(provider: RecordProvider, caplog: 
     for foreign in (
         {"steps": "a secret"},
         {"name": "x", "outcome": "a secret"},
-        {"name": 5},
+        {},
         {"name": "x", "steps": [1]},
     ):
         provider.store({**foreign, "embedding": provider.embed_text("Plan")}, MemoryType.WORKFLOW_MEMORY)
