@@ -65,7 +65,8 @@ class MemorizeConfig(Settings):
     `category_assign_threshold` is the least confidence (0..1) with which an item is filed in a category by the rules;
     `category_summary_target_length` the length of a category's summary in characters, also spelled
     `default_category_summary_target_length`. `operations_kept` is how many of each owner's latest operations can be
-    undone; what they changed is kept for that long.
+    undone; what they changed is kept for that long. With `enable_item_references` the summaries of categories name the
+    item behind each sentence, as `[ref:id]` (`memu.utils.references`).
 
     The other options are a language model's, and an error where none is configured:
 
@@ -85,6 +86,7 @@ class MemorizeConfig(Settings):
     )
     category_summary_target_length: int = Field(default=400, gt=0)
     operations_kept: int = Field(default=100, ge=0)
+    enable_item_references: bool = False
     memory_type_prompts: dict[str, Prompt] = Field(default_factory=dict)
     multimodal_preprocess_prompts: dict[str, Prompt] = Field(default_factory=dict)
     default_category_summary_prompt: Prompt | None = None

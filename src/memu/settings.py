@@ -230,22 +230,13 @@ class ItemTierConfig(TierConfig):
     """The tier of items, which can also be ranked by how often and how lately they were said.
 
     With `ranking` "salience" an item's score is `similarity * ln(1 + n) * 0.5 ** (days / recency_decay_days)`: n is how
-    often it was said, `days` how long ago that was last. `use_category_references` of older versions is refused where
-    it is on: items are searched whatever the summaries cite.
+    often it was said, `days` how long ago that was last. With `use_category_references` the items that the summaries of
+    the found categories cite follow those that were found: as many again at most, each with `cited_by`.
     """
 
     ranking: Literal["similarity", "salience"] = "similarity"
     recency_decay_days: float = Field(default=30.0, gt=0, allow_inf_nan=False)
     use_category_references: bool = False
-
-    @model_validator(mode="after")
-    def _known_references(self) -> "ItemTierConfig":
-        if self.use_category_references:
-            raise ValueError(
-                "use_category_references is not supported: items are searched whatever the summaries cite. Leave it "
-                "out."
-            )
-        return self
 
 
 class RetrieveConfig(Settings):
@@ -286,6 +277,14 @@ class RetrieveConfig(Settings):
     llm_candidates: int = Field(default=30, ge=1, le=200)
     max_calls: int | None = Field(default=None, ge=1)
     max_tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _categories_to_follow(self) -> "RetrieveConfig":
+        if self.item.use_category_references and not (self.item.enabled and self.category.enabled):
+            raise ValueError(
+                "item.use_category_references leads from found categories to items: leave both tiers enabled."
+            )
+        return self
 
     @property
     def model_steps(self) -> dict[str, str]:

@@ -344,7 +344,7 @@ def test_each_step_has_its_profile(server: Scripted, make: Make, settings: dict[
 
 def test_options_that_mean_nothing_here_are_refused_by_name() -> None:
     for settings, named in (
-        ({"item": {"use_category_references": True}}, "use_category_references"),
+        ({"item": {"use_category_references": True}, "category": {"enabled": False}}, "use_category_references"),
         ({"item": {"ranking": "newest"}}, "item: ranking"),
         ({"item": {"recency_decay_days": 0}}, "item: recency_decay_days"),
         ({"category": {"ranking": "salience"}}, "category: ranking: unknown option"),

@@ -127,7 +127,6 @@ def test_options_of_a_model_are_an_error_without_one(config: dict[str, Any], nam
         ({"multimodal_preprocess_prompts": {"video": "x"}}, "video"),
         ({"preprocess_llm_profile": "fast"}, "preprocess asks the profile 'fast'"),
         ({"memory_extract_llm_profile": "fast"}, "'fast'"),
-        ({"enable_item_references": True}, "enable_item_references"),
         ({"category_summary_target_length": 1, "default_category_summary_target_length": 1}, "two spellings"),
     ],
 )

@@ -18,6 +18,7 @@ from memu.extract.base import CategoryView, ExtractedItem, index_text
 from memu.extract.model_summaries import Material
 from memu.models import MemoryCategory
 from memu.scope import Scope
+from memu.utils.references import build_item_reference_map, extract_references, reference_to, strip_references
 
 ATTEMPTS = 5
 """How often a summary is worked out anew when others change the category meanwhile."""
@@ -83,18 +84,31 @@ def plan_summaries(
             row = rows.get(name)
             present = _candidates(reader, row["extra"].get("sentences", ())) if row else []
             plan = _plan(parts, name, [*present, *candidates], row["seq"] if row else None)
-            plans[name] = replace(plan, material=_material(reader, name, row, candidates))
+            plans[name] = replace(plan, material=_material(parts, reader, name, row, candidates))
     return plans
 
 
-def _material(reader: ScopedReader, name: str, row: Row | None, candidates: Sequence[Candidate]) -> Material:
+def _material(
+    parts: Parts, reader: ScopedReader, name: str, row: Row | None, candidates: Sequence[Candidate]
+) -> Material:
     """What a model makes the summary of: the present one and what is new; all, where the present one does not hold."""
-    texts = [one.text for one in candidates]
     if row is None:
-        return Material(name, None, texts)
+        return _told(parts, name, None, candidates)
     if row["summary"] and not row["stale"]:
-        return Material(name, row["summary"], texts)
-    return Material(name, None, [*(one.text for one in _newest(reader, row["id"])), *texts])
+        return _told(parts, name, row["summary"], candidates)
+    return _told(parts, name, None, [*_newest(reader, row["id"]), *candidates])
+
+
+def _told(parts: Parts, name: str, summary: str | None, candidates: Sequence[Candidate]) -> Material:
+    """What a model is told; with references, each memory has a short one, and only these can come back."""
+    if not parts.memorize.enable_item_references:
+        return Material(name, summary, [one.text for one in candidates])
+    short = build_item_reference_map({"id": one.item_id} for one in candidates)
+    texts = [f"{strip_references(one.text)} {reference_to(short[one.item_id])}".rstrip() for one in candidates]
+    known = {one: one for one in extract_references(summary)}
+    return Material(
+        name, summary, texts, {**known, **{short[one]: one for one in short}, **{one: one for one in short}}
+    )
 
 
 def _candidates(reader: ScopedReader, ids: Iterable[str]) -> list[Candidate]:
@@ -117,8 +131,15 @@ def _plan(parts: Parts, name: str, candidates: Sequence[Candidate], seen: int | 
     vectors = [one.vector for one in candidates if one.vector is not None]
     whole = np.stack(vectors) if vectors and len(vectors) == len(candidates) else None
     chosen = parts.summarizer.choose(view, [one.text for one in candidates], whole, target_length=length)
-    summary = "\n".join(candidates[position].text for position in chosen)
+    summary = "\n".join(_sentence(parts, candidates[position]) for position in chosen)
     return CategoryPlan(summary, [candidates[position].item_id for position in chosen], seen)
+
+
+def _sentence(parts: Parts, candidate: Candidate) -> str:
+    """A sentence of a summary; what poses as a reference in somebody's words is none."""
+    if not parts.memorize.enable_item_references:
+        return candidate.text
+    return f"{strip_references(candidate.text)} {reference_to(candidate.item_id)}".strip()
 
 
 def refresh_stale(parts: Parts, database: Database) -> list[str]:
@@ -167,7 +188,7 @@ def plan_stale(parts: Parts, database: Database) -> list[tuple[Row, CategoryPlan
             row,
             replace(
                 _plan(parts, row["name"], candidates, row["seq"]),
-                material=Material(row["name"], None, [one.text for one in candidates]),
+                material=_told(parts, row["name"], None, candidates),
             ),
         )
         for row, candidates in found

@@ -14,6 +14,7 @@ from memu.llm.models import Models
 from memu.llm.prompts import build
 from memu.scope import Scope
 from memu.settings import RetrieveConfig
+from memu.utils.references import strip_references
 
 Tiers = dict[str, list[dict[str, Any]]]
 M = TypeVar("M", bound=BaseModel)
@@ -239,7 +240,7 @@ def _memory(record: Mapping[str, Any]) -> dict[str, Any]:
     elif "url" in record:
         told = {"text": record["caption"] or record["url"]}
     else:
-        told = {"text": f"{record['name']}: {record['summary'] or record['description']}"}
+        told = {"text": f"{record['name']}: {strip_references(record['summary'] or '') or record['description']}"}
     return {name: shortened(value, LONGEST_MEMORY) for name, value in told.items() if value}
 
 

@@ -12,15 +12,20 @@ from memu.app.inputs import Turn
 from memu.app.present import category_dict, item_dicts, resource_dict
 from memu.app.reasoning import Found, Reasoner, Tiers, empty, reason
 from memu.app.wiring import Parts
+from memu.backends.base import Condition
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES
 from memu.database.core import Database
 from memu.database.fields import FIELDS
+from memu.database.referring import resolve
 from memu.database.search import Weigh, by_salience, search
 from memu.database.vectors import Recorded, fits, mismatch
 from memu.recall.base import Hit, Hits, Query
 from memu.scope import Scope
 from memu.settings import ItemTierConfig, RetrieveConfig, TierConfig
+from memu.utils.references import extract_references
 
+MOST_REFERENCES = 100
+"""How many references of one summary are followed."""
 TIERS = (("categories", CATEGORIES, "category"), ("items", ITEMS, "item"), ("resources", RESOURCES, "resource"))
 
 
@@ -45,11 +50,13 @@ async def retrieve(
         signals = read_signals(found, dense_off, where)
         if "items" in found and parts.retrieve.item.ranking != "similarity":
             signals["ranking"] = parts.retrieve.item.ranking
+        if parts.retrieve.item.use_category_references:
+            signals["cited_items"] = sum("cited_by" in one for one in tiers["items"])
         return Found(tiers, signals, max((hits.size for hits in found.values()), default=0))
 
     if parts.retrieve.model_steps:
         reasoner = Reasoner(parts.models, parts.retrieve, scope, history)
-        return await reason(reasoner, question, find, _limits(parts.retrieve, top_k))
+        return await reason(reasoner, question, find, _most(parts.retrieve, top_k))
     found = await find(question)
     answer = {"original_query": question, "rewritten_query": question, "next_step_query": None}
     return {"needs_retrieval": True, **answer, **found.tiers, "signals": found.signals}
@@ -58,6 +65,13 @@ async def retrieve(
 def _limits(settings: RetrieveConfig, top_k: int | None) -> dict[str, int]:
     """How many results of each tier are returned."""
     return {name: top_k or getattr(settings, option).top_k or settings.top_k for name, _, option in TIERS}
+
+
+def _most(settings: RetrieveConfig, top_k: int | None) -> dict[str, int]:
+    """How many results of each tier there can be: cited items come on top, unless a model chooses."""
+    limits = _limits(settings, top_k)
+    twice = settings.item.use_category_references and settings.method == "rag"
+    return {**limits, "items": limits["items"] * 2} if twice else limits
 
 
 async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32] | None, str | None]:
@@ -105,7 +119,28 @@ def search_tiers(
             then = as_of if table == ITEMS else None
             found[name] = search(database.handle, scope, table, query, _applicable(table, where), as_of=then)
             answer[name] = _shown(database, table, found[name])
+    if settings.item.use_category_references:
+        query = Query(question, vector, None, limits["items"], min_score, weigh=_weigher(database, settings.item))
+        answer["items"] += _cited(database, scope, answer, query, where, as_of)
     return answer, found
+
+
+def _cited(
+    database: Database, scope: Scope, answer: Tiers, query: Query, where: Mapping[str, Any], as_of: datetime | None
+) -> list[dict[str, Any]]:
+    """The items that the summaries of the found categories cite and that were not found, with who cites them."""
+    cited: dict[str, list[str]] = {}
+    with database.handle.reader(scope) as reader:
+        for category in answer["categories"]:
+            references = extract_references(category["summary"])[:MOST_REFERENCES]
+            for one in resolve(reader, references, strict=False):
+                cited.setdefault(one, []).append(category["name"])
+    ids = tuple(set(cited) - {one["id"] for one in answer["items"]})
+    if not ids:
+        return []
+    further = [Condition("id", "in", ids)]
+    hits = search(database.handle, scope, ITEMS, query, _applicable(ITEMS, where), further=further, as_of=as_of)
+    return [{**one, "cited_by": cited[one["id"]]} for one in _shown(database, ITEMS, hits)]
 
 
 def _weigher(database: Database, tier: TierConfig) -> Weigh | None:

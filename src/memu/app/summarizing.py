@@ -25,7 +25,7 @@ async def summarize(
     answer = await asking.ask("summarize", prompt, answer_form(names))
     if isinstance(answer, NoAnswer):
         return _by_rules(plans, warnings, answer.reason)
-    read = read_summaries(settings, names, answer)
+    read = read_summaries(settings, materials, answer)
     if missing := [name for name in names if name not in read]:
         _by_rules(plans, warnings, f"the model gave none for {', '.join(missing)}.")
     return {

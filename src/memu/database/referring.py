@@ -12,24 +12,24 @@ SHOWN = 5
 """How many ids an error about an ambiguous reference names."""
 
 
-def resolve(reader: ScopedReader, references: Sequence[str]) -> list[str]:
+def resolve(reader: ScopedReader, references: Sequence[str], *, strict: bool = True) -> list[str]:
     """The ids that references name, each once, in their order; those that name nothing here are left out.
 
     Raises:
-        InputError: the beginning of several ids.
+        InputError: the beginning of several ids; where it is not `strict`, that is left out, too.
     """
     asked = tuple(dict.fromkeys(references))
     whole = {row["id"] for row in reader.find(ITEMS, [Condition("id", "in", asked)], columns=("id",))}
-    found = [one if one in whole else _begins(reader, one) for one in asked]
+    found = [one if one in whole else _begins(reader, one, strict) for one in asked]
     return list(dict.fromkeys(one for one in found if one is not None))
 
 
-def _begins(reader: ScopedReader, beginning: str) -> str | None:
+def _begins(reader: ScopedReader, beginning: str, strict: bool) -> str | None:
     if len(beginning) < SHORTEST:
         return None
     end = beginning[:-1] + chr(ord(beginning[-1]) + 1)
     between = [Condition("id", "gte", beginning), Condition("id", "lt", end)]
     ids = [row["id"] for row in reader.find(ITEMS, between, order=("id",), limit=SHOWN, columns=("id",))]
-    if len(ids) > 1:
+    if len(ids) > 1 and strict:
         raise InputError(f"the reference {beginning!r} is the beginning of several ids, {', '.join(ids)}: give more.")
-    return ids[0] if ids else None
+    return ids[0] if len(ids) == 1 else None

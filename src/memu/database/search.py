@@ -27,6 +27,7 @@ from memu.recall.index import ScopeIndex
 from memu.recall.ranking import DECIMALS
 from memu.recall.salience import WEIGHED, reinforcement, salience
 from memu.scope import Scope
+from memu.utils.references import strip_references
 
 Weigh = Callable[[Mapping[str, Any]], float]
 
@@ -276,4 +277,4 @@ def _text(table: str, row: Row) -> str:
         return index_text(row["summary"], row["speaker"], row["extra"].get("heading"))
     if table == RESOURCES:
         return str(row["caption"] or row["url"])
-    return f"{row['name']}: {row['description']} {row['summary'] or ''}"
+    return f"{row['name']}: {row['description']} {strip_references(row['summary'] or '')}"

@@ -1,8 +1,8 @@
 """What a language model is asked about the categories that new items are filed in, and what is made of its answer."""
 
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from pydantic import BaseModel, WithJsonSchema, create_model
@@ -10,6 +10,7 @@ from pydantic import BaseModel, WithJsonSchema, create_model
 from memu.llm.base import Message
 from memu.llm.prompts import build, encode
 from memu.memorize_settings import MemorizeConfig, prompt_text
+from memu.utils.references import keep_references, strip_references
 
 TASK = """\
 You keep summaries of what is remembered of a person, a project or a document: one for each category. The data \
@@ -20,17 +21,25 @@ there, keep names and numbers exactly, and use its language. Write plain text or
 
 Give a summary for each category, of about so many characters at most: """
 
+CITE = """\
+After each sentence put the references of the memories that it rests on, such as [ref:1a2b3c4d], exactly as they stand \
+behind the memories and in the present summary. They do not count as characters. Write no other references."""
+
 OVER = 1.5
 """By how much a summary may be longer than asked for before it is cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What a summary is made of: the category, its present summary, and the memories to take in."""
+    """What a summary is made of: the category, its present summary, and the memories to take in.
+
+    `known` are the references that may stand in the summary, with the ids of the items that they lead to.
+    """
 
     category: str
     summary: str | None
     memories: Sequence[str]
+    known: Mapping[str, str] = field(default_factory=dict)
 
 
 class SummaryAnswer(BaseModel):
@@ -56,7 +65,7 @@ def answer_form(names: Sequence[str]) -> type[SummariesAnswer]:
 def summaries_prompt(settings: MemorizeConfig, materials: Sequence[Material]) -> tuple[Message, ...]:
     """What is asked about some categories; the instructions are of the library's words and the operator's only."""
     lengths = {one.category: settings.length_of(one.category) for one in materials}
-    parts = [TASK + encode(lengths)]
+    parts = [TASK + encode(lengths), *([CITE] if settings.enable_item_references else [])]
     for name, length in lengths.items():
         own = settings.category(name)
         if told := prompt_text((own and own.summary_prompt) or settings.default_category_summary_prompt):
@@ -65,15 +74,17 @@ def summaries_prompt(settings: MemorizeConfig, materials: Sequence[Material]) ->
     return build("\n\n".join(parts), {"categories": [_told(one, room) for one in materials]})
 
 
-def read_summaries(settings: MemorizeConfig, names: Sequence[str], answer: SummariesAnswer) -> dict[str, str]:
+def read_summaries(settings: MemorizeConfig, materials: Sequence[Material], answer: SummariesAnswer) -> dict[str, str]:
     """The summaries that can be used, by category; others than those asked for are left out."""
-    known = {name.casefold(): name for name in names}
+    asked = {one.category.casefold(): one for one in materials}
     read: dict[str, str] = {}
     for one in answer.summaries:
-        name = known.get(one.category.strip().casefold())
+        material = asked.get(one.category.strip().casefold())
         text = _cleaned(one.summary)
-        if name is not None and name not in read and text:
-            read[name] = _shortened(text, settings.length_of(name))
+        if material is not None and material.category not in read and text:
+            text = _shortened(text, settings.length_of(material.category))
+            kept = keep_references(text, material.known) if settings.enable_item_references else text
+            read |= {material.category: kept} if kept else {}
     return read
 
 
@@ -110,7 +121,7 @@ def _cleaned(text: str) -> str:
 
 def _shortened(text: str, length: int) -> str:
     """A summary that is much longer than asked for, up to the end of a sentence or line."""
-    most = int(length * OVER)
+    most = int(length * OVER) + len(text) - len(strip_references(text))
     if len(text) <= most:
         return text
     end = max(text.rfind(mark, 0, most) for mark in (". ", ".\n", "\n", "! ", "? "))
