@@ -25,6 +25,14 @@ LATER_SETTINGS = (
 
 ENDPOINT_SETTINGS = ("EmbeddingConfig", "LLMConfig", "LLMProfilesConfig")
 
+MEMORIZE_SETTINGS = ("CategoryConfig", "MemorizeConfig")
+
+
+def home(name: str) -> str:
+    """Where the class of some settings is."""
+    return f"memu.memorize_settings.{name}" if name in MEMORIZE_SETTINGS else f"memu.settings.{name}"
+
+
 SAME: dict[str, tuple[str, ...]] = {
     "memu.app.service.MemoryService": (
         "memu.MemoryService",
@@ -32,8 +40,8 @@ SAME: dict[str, tuple[str, ...]] = {
         "memu.MemUService",
         "memu.app.MemUService",
     ),
-    **{f"memu.settings.{name}": (f"memu.app.settings.{name}", f"memu.app.{name}", f"memu.{name}") for name in SETTINGS},
-    **{f"memu.settings.{name}": (f"memu.app.settings.{name}", f"memu.{name}") for name in LATER_SETTINGS},
+    **{home(name): tuple(f"memu{at}.{name}" for at in (".settings", ".app.settings", ".app", "")) for name in SETTINGS},
+    **{home(name): tuple(f"memu{at}.{name}" for at in (".settings", ".app.settings", "")) for name in LATER_SETTINGS},
     **{
         f"memu.endpoints.{name}": tuple(f"memu{module}.{name}" for module in (".settings", ".app.settings", ".app", ""))
         for name in ENDPOINT_SETTINGS

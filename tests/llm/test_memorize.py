@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from llm.memorizing import TALK, data, instructions, item, items, obliging, schema, service, summaries, texts
-from llm.scripted import Scripted, Seen
+from llm.scripted import Reply, Scripted, Seen
 from memu.errors import ConfigError
+from memu.utils.references import extract_references, fetch_referenced_items, strip_references
 
 
 def test_an_ordinary_conversation_takes_two_requests(server: Scripted) -> None:
@@ -248,3 +249,22 @@ def test_a_deleted_memory_leaves_the_models_summary(server: Scripted, tmp_path: 
         ]
         assert "Lisbon" not in category["summary"]
         assert "summary_by" not in category["extra"]
+
+
+def test_a_models_summary_cites_memories_of_the_call_and_of_before(server: Scripted, tmp_path: Path) -> None:
+    def citing(seen: Seen) -> Reply:
+        given = data(seen)
+        if "messages" in given:
+            return obliging(seen)
+        told = [one.get("summary", "") + " ".join(one["memories"]) for one in given["categories"]]
+        named = [one["category"] for one in given["categories"]]
+        cited = ["".join(f"[ref:{one}]" for one in extract_references(text)) for text in told]
+        return summaries(**{name: f"All. {refs} No. [ref:ffffffff]" for name, refs in zip(named, cited, strict=True)})
+
+    server.otherwise = citing
+    with service(server, tmp_path, memorize_config={"enable_item_references": True}) as memory:
+        made = [memory.sync.memorize(talk)["items"] for talk in (TALK[:2], TALK)]
+        (text,) = [one["summary"] for one in memory.sync.list_memory_categories()["categories"] if one["summary"]]
+        assert sorted(extract_references(text)) == sorted(one["id"] for some in made for one in some)
+        assert strip_references(text) == "All. No."
+        assert len(fetch_referenced_items(text, memory.database)) == 3
