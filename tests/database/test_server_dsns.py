@@ -106,6 +106,19 @@ def test_no_error_holds_the_password(dsn: str, error: type[Exception]) -> None:
     assert CANARY not in told(caught.value)
 
 
+@pytest.mark.parametrize("scheme", ["mongodb", "mysql", "postgresql"])
+@pytest.mark.parametrize("mark", ["?", "/", "@", ":", "#", "/x?", "1/x?", "?a="])
+@pytest.mark.parametrize("rest", ["", "/memu"])
+def test_no_error_holds_a_piece_of_a_password_that_is_not_encoded(scheme: str, mark: str, rest: str) -> None:
+    dsn = f"{scheme}://u:1{CANARY}{mark}{CANARY}@127.0.0.1:1{rest}"
+    pool = {"connect_timeout": 0.01}
+    with pytest.raises((ConfigError, StorageUnavailable)) as caught:
+        build_database(config=DatabaseConfig(metadata_store={"dsn": dsn, "pool": pool}))
+    assert CANARY not in told(caught.value)
+    if mark == "@" or (scheme == "mongodb" and mark != "#"):
+        assert "percent-encoded" in str(caught.value)
+
+
 @pytest.mark.parametrize("name", servers.NAMES)
 def test_a_wrong_password_is_not_repeated(name: str) -> None:
     server = servers.get(name)

@@ -1,6 +1,7 @@
 """Conditions and orders as SQL: what a `Condition` means, spelled so that every server means the same by it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from types import NoneType
 from typing import Any
 
@@ -59,15 +60,21 @@ def _json_clause(dialect: Dialect, column: Any, one: Condition) -> sa.ColumnElem
         if not comparable:
             return sa.false()
         wanted = _json_kind(one.value)
-        read = dialect.json_value(column, one.path, wanted)
-        return _guarded(kind.in_(dialect.json_types[wanted]), _compare(read, one.op, one.value))
+        met = dialect.json_met(column, one.path, wanted, lambda read: _compare(read, one.op, one.value))
+        return _guarded(kind.in_(dialect.json_types[wanted]), met)
     found: list[sa.ColumnElement[bool]] = []
     for wanted, values in _by_kind(one.value if one.op == "in" else (one.value,)).items():
         typed = kind.in_(dialect.json_types[wanted])
         if wanted is not NoneType:
-            typed = _guarded(typed, dialect.json_value(column, one.path, wanted).in_(values))
+            met = dialect.json_met(column, one.path, wanted, partial(_listed, values))
+            typed = _guarded(typed, met)
         found.append(typed)
     return sa.or_(sa.false(), *found)
+
+
+def _listed(values: Sequence[Any], read: Any) -> sa.ColumnElement[bool]:
+    found: sa.ColumnElement[bool] = read.in_(values)
+    return found
 
 
 def _guarded(condition: Any, then: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:

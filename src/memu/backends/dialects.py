@@ -1,7 +1,7 @@
 """What differs between SQL servers: how to connect and begin, how writers take turns, what an error means."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from hashlib import sha256
 from typing import Any, ClassVar
@@ -41,6 +41,10 @@ def parse_dsn(dsn: str, *, expected: str | Sequence[str]) -> URL:
         ) from None
     kind, plus, driver = url.drivername.partition("+")
     url = url.set(drivername=ALIASES.get(kind, kind) + plus + driver)
+    if "@" in (url.host or ""):
+        raise errors.ConfigError(
+            f"the dsn has more than one @ before its host: {ENCODED} (not shown: it may be a piece of the password)."
+        )
     if url.get_backend_name() not in kinds:
         raise errors.ConfigError(f"the dsn names {url.get_backend_name()!r}: the provider expects {kinds[0]}://…")
     return url
@@ -48,6 +52,8 @@ def parse_dsn(dsn: str, *, expected: str | Sequence[str]) -> URL:
 
 ALIASES = {"postgres": "postgresql", "mariadb": "mysql"}
 """Other names of the same kind of database."""
+
+ENCODED = "a ?, /, @ or : in the user's name or password must be percent-encoded, such as %40 for an @"
 
 EXAMPLES = {
     "sqlite": "sqlite:///memu.db",
@@ -110,6 +116,12 @@ class Dialect(ABC):
     @abstractmethod
     def json_value(self, column: Any, path: tuple[str, ...], kind: type) -> Any:
         """What stands at a path, read as a bool, a str or a float; asked only where `json_type` says that it is one."""
+
+    def json_met(
+        self, column: Any, path: tuple[str, ...], kind: type, compare: Callable[[Any], sa.ColumnElement[bool]]
+    ) -> sa.ColumnElement[bool]:
+        """Whether what stands at a path compares; asked only where `json_type` says that it is of the kind."""
+        return compare(self.json_value(column, path, kind))
 
     @abstractmethod
     def reason(self, error: DBAPIError) -> Fault | None:

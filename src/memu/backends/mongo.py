@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from memu import errors
 from memu.backends import mongo_lease, mongo_sweep
 from memu.backends.base import ALONE, Capability, Condition, RecordStore, Transaction, Where
-from memu.backends.dialects import BUSY_SECONDS
+from memu.backends.dialects import BUSY_SECONDS, ENCODED
 from memu.backends.mongo_address import Address
 from memu.backends.mongo_errors import busy, translated
 from memu.backends.mongo_lease import Head
@@ -67,8 +67,9 @@ def connect(address: Address, pool: PoolConfig) -> Any:
         kind = type(error).__name__
     # Out of the block: the driver's words may hold a piece of the DSN, and would come along as the context.
     raise errors.ConfigError(
-        f"the driver of mongodb cannot read the dsn ({kind}; its options: {', '.join(address.option_names())}): "
-        "expected mongodb://user:password@host:27017/database?options, with user and password percent-encoded."
+        f"the driver of mongodb cannot read the dsn ({kind}; its options: {', '.join(address.option_names()) or 'none'}"
+        "): expected mongodb://user:password@host:27017/database?options, ; "
+        f"{ENCODED}."
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit
 
 from memu import errors
-from memu.backends.dialects import EXAMPLES, SECRET
+from memu.backends.dialects import ENCODED, EXAMPLES, SECRET
 
 SCHEMES = ("mongodb", "mongodb+srv")
 PORT = 27017
@@ -33,9 +33,10 @@ class Address:
         if self._url.scheme not in SCHEMES or not self._hosts:
             raise self._unreadable()
         self.database = unquote(self._url.path.removeprefix("/"))
-        if not self.database or set(self.database) & set('/\\. "$\0'):
+        if not self.database or set(self.database) & set('/\\. "$\0@') or "@" in self._url.query:
             raise errors.ConfigError(
-                f"the dsn names no database of MongoDB after its host: expected one such as {EXAMPLES[self.name]}."
+                f"the dsn names no database of MongoDB after its host: expected one such as {EXAMPLES[self.name]}; "
+                f"{ENCODED}."
             )
 
     @staticmethod
@@ -76,8 +77,9 @@ class Address:
         return self._url._replace(netloc=who + hosts, query=urlencode(options)).geturl()
 
     def option_names(self) -> list[str]:
-        """The names of the options after the question mark."""
-        return [name for name, _ in parse_qsl(self._url.query, keep_blank_values=True)]
+        """The names of the options after the question mark, so far as they are words: others may be secret."""
+        names = [name for name, _ in parse_qsl(self._url.query, keep_blank_values=True)]
+        return [name for name in names if name.isascii() and name.isalpha()]
 
     def describe(self) -> dict[str, Any]:
         """The provider and the DSN, without any secret."""

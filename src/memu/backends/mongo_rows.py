@@ -146,7 +146,7 @@ def sortable(number: float) -> str:
 
     It is a sign, the decimal exponent and the digits; those of a negative number are turned round.
     """
-    if not math.isfinite(number):
+    if not (isinstance(number, int) or math.isfinite(number)):
         raise InputError(f"{number} is no number of JSON: leave it out.")
     # The shortest digits of a float name no other one; beyond 2**53 they are not its value.
     exact = Decimal(int(number)) if abs(number) >= LARGEST_EXACT else Decimal(repr(number))

@@ -1,7 +1,7 @@
 """MySQL and MariaDB, by PyMySQL or mysqlclient."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from types import NoneType
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from memu import errors
 from memu.backends.base import ALONE
 from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, pointer, words
 from memu.backends.server import Server, end_silence
-from memu.backends.types import Json, JsonVector, LongText, UtcTime
+from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, JsonVector, LongText, UtcTime
 from memu.settings import PoolConfig
 
 LOCKS = "memu_locks"
@@ -30,6 +30,9 @@ CHARSET = "utf8mb4"
 
 ESCAPED = "\\'\"\n\r\0\x1a"
 """The characters that take two bytes in a statement."""
+
+MOST_DIGITS = 64
+"""Of a DECIMAL, about; a number with more is far from every filter's."""
 
 TOO_LONG = 1153
 LOST = (0, TOO_LONG, 2006, 2013, 2055)
@@ -195,16 +198,30 @@ class MySQL(Server):
 
     def json_type(self, column: Any, path: tuple[str, ...]) -> Any:
         """`JSON_TYPE`, which is NULL for what is not there."""
-        return sa.func.coalesce(sa.func.json_type(sa.func.json_extract(column, pointer(path))), "NULL")
+        return sa.func.coalesce(sa.func.json_type(_inside(column, path)), "NULL")
 
     def json_value(self, column: Any, path: tuple[str, ...], kind: type) -> Any:
         """Unquoted, and compared byte by byte, like names."""
-        read = sa.func.json_unquote(sa.func.json_extract(column, pointer(path)))
+        read = sa.func.json_unquote(_inside(column, path))
         if kind is str:
             return sa.collate(read, self.collation)
         if kind is bool:
             return sa.type_coerce(read == "true", sa.Boolean())
         return sa.cast(read, sa.Double())
+
+    def json_met(
+        self, column: Any, path: tuple[str, ...], kind: type, compare: Callable[[Any], sa.ColumnElement[bool]]
+    ) -> sa.ColumnElement[bool]:
+        """Large numbers are compared with all their digits, which a double has not; small ones have more places."""
+        met = super().json_met(column, path, kind, compare)
+        if kind is not float:
+            return met
+        number, text = self.json_value(column, path, kind), sa.func.json_unquote(_inside(column, path))
+        whole: Any = sa.cast(sa.cast(number, sa.BigInteger()), sa.DECIMAL(65, 0))  # of a double, all digits
+        written = sa.and_(text.regexp_match("[eE]"), sa.func.abs(number) < 2**63)
+        digits = sa.case((written, whole), else_=sa.cast(text, sa.DECIMAL(65, 0)))
+        large = sa.and_(sa.func.abs(number) >= LARGEST_EXACT, sa.func.char_length(text) <= MOST_DIGITS)
+        return sa.case((large, compare(sa.type_coerce(digits, ExactNumber()))), else_=met)
 
     def reason(self, error: DBAPIError) -> Fault | None:
         """By the number of the error; both drivers put it first."""
@@ -250,6 +267,11 @@ class MySQL(Server):
                 f"a value cannot be stored ({said}); see max_allowed_packet for long ones.",
             ),
         }
+
+
+def _inside(column: Any, path: tuple[str, ...]) -> Any:
+    """What stands at a path; nothing where a number is none to MySQL: it would refuse the whole statement."""
+    return sa.func.json_extract(sa.case((sa.func.json_valid(column) == 1, column)), pointer(path))
 
 
 def _sentence(error: DBAPIError) -> str:

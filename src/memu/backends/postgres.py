@@ -19,11 +19,14 @@ from memu.backends.clauses import clause
 from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, on_conflict, words
 from memu.backends.pgvector import Rows, Searches, has_index, make_index
 from memu.backends.server import SILENCE, Server
-from memu.backends.types import Json, PgVector, UtcTime
+from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, PgVector, UtcTime
 from memu.settings import PoolConfig
 
 OLDEST_VECTOR = (0, 8)
 """pgvector 0.8 brought iterative scans, without which a filter leaves too few rows."""
+
+LARGEST_DOUBLE = 9_223_372_036_854_775_000
+"""As JSON writes the last double below 2**63; no filter has a larger number."""
 
 LIBPQ = {
     "TCP_KEEPIDLE": "keepalives_idle",
@@ -137,7 +140,7 @@ class Postgres(Server):
         text = sa.func.json_extract_path_text(column, *path)
         if kind is str:
             return sa.collate(text, "C")
-        return sa.cast(text, sa.Boolean() if kind is bool else sa.Double())
+        return sa.cast(text, sa.Boolean()) if kind is bool else _exact(text)
 
     def fix_dimension(self, connection: Connection, table: sa.Table, dimension: int | None) -> None:
         """The index of the vectors; see `pgvector.make_index`."""
@@ -211,6 +214,15 @@ class Postgres(Server):
             "57P": self.unreachable(error),
             "58": (errors.StorageFull, f"{place}: the server could not write: {said}."),
         }
+
+
+def _exact(text: Any) -> Any:
+    """The number that a text of JSON's is, with all digits; one with a point or an exponent is a double's value."""
+    number = sa.cast(text, ExactNumber())
+    # Such a double is an integer. The server would take it to numeric by 15 digits, and to bigint by all.
+    double = sa.and_(text.op("~")("[.eE]"), sa.func.abs(number).between(LARGEST_EXACT, LARGEST_DOUBLE))
+    whole = sa.cast(sa.cast(sa.cast(text, sa.Double()), sa.BigInteger()), ExactNumber())
+    return sa.case((double, whole), else_=number)
 
 
 def _vector_version(connection: Connection) -> str | None:

@@ -2,14 +2,18 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import orjson
-from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, String, Text, TypeDecorator, Uuid
+from sqlalchemy import JSON, BigInteger, Boolean, DateTime, Dialect, Integer, Numeric, String, Text, TypeDecorator, Uuid
 from sqlalchemy.types import TypeEngine, UserDefinedType
 
 from memu.backends.tables import LENGTHS, Kind
+
+LARGEST_EXACT = 2**53
+"""From here on a double stands for several integers."""
 
 LONGEST_MYSQL_TEXT = 2**32 - 1
 """The length that makes MySQL's text a LONGTEXT; plain TEXT ends at 64 KiB."""
@@ -115,6 +119,19 @@ def _is_mysql(dialect: Dialect) -> bool:
 
 def _text(dialect: Dialect) -> TypeEngine[Any]:
     return Text(LONGEST_MYSQL_TEXT) if _is_mysql(dialect) else Text()
+
+
+class ExactNumber(TypeDecorator[Any]):
+    """A number of JSON with all its digits: of a double, an integer above 2**53 would be its neighbours, too."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> Decimal | None:
+        """A whole number as it is; a double as it is stored, or by its value where that is a whole number."""
+        if value is None:
+            return None
+        return Decimal(int(value)) if isinstance(value, int) or abs(value) >= LARGEST_EXACT else Decimal(repr(value))
 
 
 class LongText(TypeDecorator[str]):

@@ -1,6 +1,7 @@
 """The meaning of conditions: a store finds exactly the rows that `backends.filters.matches` accepts."""
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 from hypothesis import given, settings
@@ -15,6 +16,9 @@ FUZZ = settings(derandomize=True, deadline=None, database=None, max_examples=150
 
 _NAMES = st.sampled_from(["a", "A", "á", "b", "", " ", "ab", "😀", "%", "_", "10", "9", "null", "true"])
 _NUMBERS = st.sampled_from([-1, 0, 1, 2, 10, 2**40])
+_LARGE = [2**53 - 1, 2**53, 2**53 + 1, 2**53 + 2, 1234567890123456788, 1234567890123456789, 2**63 - 2, 2**63 - 1]
+_LARGE = [*_LARGE, *(-number for number in _LARGE)]
+_HUGE = [2**63, 2**64, 10**30, -(10**30), 1e300, -1e300, 5e-324]
 _TIMES = st.sampled_from([NOON + timedelta(microseconds=n) for n in (-1, 0, 1)])
 _LEAVES: st.SearchStrategy[Any] = st.one_of(
     _NAMES, _NUMBERS, st.booleans(), st.sampled_from([0.5, 1.0, -1.0, 1e10]), st.none()
@@ -70,6 +74,25 @@ class ConditionTests(RecordSuite):
                     assert reader.count(THINGS, where) == len(expected)
 
         agree()
+
+    def test_large_numbers_are_compared_by_all_their_digits(self, records: RecordStore) -> None:
+        doubles = [float(2**53), 2.0**60, 1e-40, 0.1]
+        numbers = [0, 0.5, *_LARGE, *doubles]
+        kept = [thing(f"{place:02}", data={"k": number}) for place, number in enumerate([*numbers, *_HUGE])]
+        put(records, *kept)
+        with records.reader() as reader:
+            for op, number in product(_OPERATORS, numbers):
+                where = [Condition("data", op, (number, 10**15 + 1) if op == "in" else number, ("k",))]
+                expected = [row["id"] for row in kept if matches(row, where)]
+                assert [row["id"] for row in reader.find(THINGS, where, order=("id",))] == expected, where
+
+    def test_a_number_beyond_all_others_is_no_hindrance(self, records: RecordStore) -> None:
+        kept = [thing(str(place), data={"k": number}) for place, number in enumerate([1, 10**400, -(10**400)])]
+        put(records, *kept)
+        for op, number in product(_OPERATORS, (1, 2**63 - 1)):
+            where = [Condition("data", op, (number,) if op == "in" else number, ("k",))]
+            hit = "0" in {row["id"] for row in found(records, where)}
+            assert hit == matches(kept[0], where), where
 
     def test_random_values_come_back(self, records: RecordStore) -> None:
         plain = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
