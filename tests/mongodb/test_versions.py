@@ -318,3 +318,19 @@ def test_a_store_gets_a_further_scope_field(dsn: str, tmp_path: Path) -> None:
     with closing(build_database(config=config)) as database:
         assert database.handle.scope_fields == ("user_id", "agent_id", "tenant")
         assert {item.tenant for item in database.items.values()} == {"default", "b"}
+
+
+def test_much_is_written_in_pieces_and_the_lease_is_renewed_before_each(dsn: str) -> None:
+    asked: list[str] = []
+    many = [thing(f"{place:05}") for place in range(1300)]
+    with closing(stores.opened(dsn, lease=0.01, watch=asked.append)) as store:  # renewed before every command
+        store.create()
+        for work, command in (
+            (lambda one: one.put(THINGS, many), "before insert"),
+            (lambda one: one.delete(THINGS, ()), "before update"),
+        ):
+            asked.clear()
+            with store.transaction() as transaction:
+                work(transaction)
+            assert asked.count(command) >= 3
+            assert asked.count("before findAndModify") >= 3

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from memu.backends.base import Conflict, Where, equals
 from memu.backends.mongo_errors import lost
@@ -14,6 +14,8 @@ from memu.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
     from memu.backends.mongo import MongoRecordStore
+
+T = TypeVar("T")
 
 BATCH = 500
 """Rows that are loaded, changed and written at once."""
@@ -170,16 +172,15 @@ class MongoWriter(MongoReader):
             keys.add(one)
 
     def _insert(self, table: Table, documents: Sequence[Document]) -> None:
-        if not documents:
-            return
-        self.before()
         self.touched.add(table.name)
-        fresh = [
-            {**one, "_id": version(self.turn.number, self._made + place), BORN: self.turn.number, DIED: NEVER}
-            for place, one in enumerate(documents)
-        ]
-        self._made += len(fresh)
-        self.store.rows(table.name).insert_many(fresh)
+        for batch in batches(documents):
+            fresh = [
+                {**one, "_id": version(self.turn.number, self._made + place), BORN: self.turn.number, DIED: NEVER}
+                for place, one in enumerate(batch)
+            ]
+            self._made += len(fresh)
+            self.before()
+            self.store.rows(table.name).insert_many(fresh)
 
     def _end(self, table: Table, documents: Sequence[Document]) -> None:
         """Let versions die; those of this writer are gone at once, since nobody has seen them."""
@@ -187,14 +188,14 @@ class MongoWriter(MongoReader):
         others = [one["_id"] for one in documents if one[BORN] != self.turn.number]
         rows = self.store.rows(table.name)
         self.touched.add(table.name)
-        if own:
+        for batch in batches(own):
             self.before()
-            rows.delete_many({"_id": {"$in": own}})
-        if others:
+            rows.delete_many({"_id": {"$in": batch}})
+        for batch in batches(others):
             self.before()
-            alive = {"_id": {"$in": others}, DIED: {"$in": [NEVER, *self.view.abandoned]}}
+            alive = {"_id": {"$in": batch}, DIED: {"$in": [NEVER, *self.view.abandoned]}}
             done = rows.update_many(alive, {"$set": {DIED: self.turn.number}})
-            if done.matched_count != len(others):
+            if done.matched_count != len(batch):
                 raise lost(self.store.address)  # only another writer can have ended them
 
     def roll_back(self) -> None:
@@ -233,6 +234,11 @@ class Keyring:
     def holds(self, one: Document) -> bool:
         """Whether it is this very row that has its primary key."""
         return self._taken[self.table.key].get(key_of(one, self.table.key)) is one
+
+
+def batches(whole: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Pieces that take a small part of a lease each."""
+    return (whole[start : start + BATCH] for start in range(0, len(whole), BATCH))
 
 
 def taken(table: Table, names: Sequence[str]) -> IntegrityError:
