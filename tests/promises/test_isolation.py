@@ -100,6 +100,8 @@ HANDLES = {"database", "db", "store", "sync", "parts"}
 """Members that are handles, not calls: the database has a table of its own below, `parts` is the service's inside."""
 
 LIFE = {"close", "aclose"}
+WATCHERS = {"usage", "intercept_before_llm_call", "intercept_after_llm_call", "intercept_on_error_llm_call"}
+"""They watch the language models of a whole service, for its operator; no memory is reached by them."""
 """Members that touch no memory."""
 
 FILTERED = ("retrieve", "context", "list_memory_items", "list_memory_categories", "list_resources", "clear_memory")
@@ -167,7 +169,7 @@ HOSTILE: list[Any] = [
 
 def test_every_public_call_has_a_case() -> None:
     public = {name for name in dir(MemoryService) if not name.startswith("_")}
-    assert public == set(CALLS) | HANDLES | LIFE
+    assert public == set(CALLS) | HANDLES | LIFE | WATCHERS
     for names, argument in ((FILTERED, "where"), (NAMED, "user")):
         taking = {name for name in CALLS if argument in inspect.signature(getattr(MemoryService, name)).parameters}
         assert taking == set(names)
