@@ -16,7 +16,7 @@ from memu.errors import ConfigError, ModelAnswerInvalid, ModelRefused
 from memu.llm.base import Answer, Image, Message
 from memu.llm.models import Models
 from memu.llm.openai_client import OpenAIChat
-from memu.llm.schema import read, strict
+from memu.llm.schema import LONGEST, read, strict
 
 Make = Callable[..., OpenAIChat]
 
@@ -124,12 +124,39 @@ def test_a_request_that_is_refused_in_every_form_is_an_error(server: Scripted, m
         f"Here you are:\n\n{GOOD}\n\nAnything else?",
         f"<think>\nShould I say {{}}?\n</think>\n{GOOD}",
         f"\n  {GOOD}  \n",
+        f"{GOOD}\n{GOOD}",
+        f"Notes [1] and {{so on}}: {GOOD} - where {{x}} is not meant.",
+        f"```\n{GOOD}```",
     ],
 )
 def test_an_object_amid_words_is_found(text: str) -> None:
     parsed, faults = read(Facts, text)
     assert parsed == Facts.model_validate_json(GOOD)
     assert faults == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```" + "\n" * 200_000,
+        "```json\n" * 50_000,
+        "\n" * 200_000 + "{",
+        "[" * 200_000,
+        "{" * 200_000,
+        "<think>" * 50_000,
+        "1" * 200_000,
+    ],
+    ids=range(7),
+)
+def test_a_senseless_answer_is_read_in_one_pass(text: str) -> None:
+    parsed, faults = read(Facts, text)
+    assert (parsed, len(faults)) == (None, 1)
+
+
+def test_an_answer_without_an_end_is_not_read() -> None:
+    parsed, faults = read(Facts, " " * LONGEST + GOOD)
+    assert parsed is None
+    assert "expected at most" in faults[0]
 
 
 def test_a_wrong_answer_is_mended_once(server: Scripted, model: Make) -> None:

@@ -78,3 +78,23 @@ def test_what_is_gone_meanwhile_is_superseded_by_nobody(server: Scripted, tmp_pa
         result = memory.sync.memorize(said("I moved from Lisbon to Porto.", 2))
         assert (result["status"], result["superseded"]) == ("created", [])
         assert texts(memory.sync.list_memory_items()["items"]) == ["It was said: I moved from Lisbon to Porto."]
+
+
+@pytest.mark.parametrize("window", [6000, 500])
+def test_one_call_ends_few_memories_whatever_the_model_says(server: Scripted, window: int) -> None:
+    server.otherwise = obliging
+    with service(server, memorize_config={"extract_window": window}) as memory:
+        memory.sync.memorize([one for n in range(20) for one in said(f"House {n} in Lisbon is mine.", n + 1)])
+
+        def hostile(seen: Seen) -> Reply:
+            if "messages" not in data(seen):
+                return obliging(seen)
+            at = data(seen)["messages"][0]["id"]
+            ends = [[3 * n, 3 * n + 1, 3 * n + 2] for n in range(7)]
+            return items(*(item(f"No house {at}-{n} in Lisbon.", at, replaces=ids) for n, ids in enumerate(ends)))
+
+        server.otherwise = hostile
+        result = memory.sync.memorize([one for n in range(3) for one in said("Lisbon house: " + f"gone {n} " * 60, 28)])
+        assert len(result["superseded"]) == 5
+        assert any("more memories that hold no longer" in one for one in result["warnings"])
+        assert len(result["items"]) >= 7

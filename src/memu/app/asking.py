@@ -23,7 +23,7 @@ from memu.errors import (
     ModelUnavailable,
 )
 from memu.extract.base import ExtractedItem, Extraction
-from memu.extract.model_items import ModelReader, Read
+from memu.extract.model_items import ModelReader, Read, limit_replaced
 from memu.extract.summaries import CAPTION_LENGTH
 from memu.extract.windows import Window, cut_windows, halves
 from memu.llm.base import Call, ChatModel, Message
@@ -197,7 +197,9 @@ def _joined(source: Source, pairs: Sequence[tuple[Window, Read]], rules: Extract
         told = f"{len(failed)} of {len(pairs)} parts of the source were read by the rules: {_all(failed)}"
         logger.warning("memorize: %s", told)
         warnings.append(told)
-    items = sorted([*rules.items, *_once(reads)], key=lambda item: (item.start, item.end))
+    said = _once(reads)
+    warnings += limit_replaced(said)
+    items = sorted([*rules.items, *said], key=lambda item: (item.start, item.end))
     counts = {"model": len(pairs) - len(failed), "rules": len(failed)}
     return Extraction(items, _caption(reads) or rules.caption, warnings, counts)
 

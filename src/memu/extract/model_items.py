@@ -13,10 +13,11 @@ from functools import cached_property
 from itertools import groupby
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, WithJsonSchema, create_model
+from pydantic import Field, WithJsonSchema, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from memu.extract.base import ExtractedItem
+from memu.extract.model_answers import ItemAnswer, ItemsAnswer, Numbers
 from memu.extract.reading import read_sentence
 from memu.extract.summaries import CAPTION_LENGTH
 from memu.extract.types import memory_type
@@ -76,29 +77,14 @@ and where what is known can be true beside it."""
 MOST_REPLACED = 3
 """How many memories one item can replace: a hostile message is not to end many."""
 
+MOST_REPLACED_AT_ONCE = 5
+"""How many memories all items of one call can replace."""
+
+REFUSED_TOLD = 5
+"""How many items that are none are told one by one."""
+
 _DATE = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?")
 _YEARS = range(1000, 9999)  # what every database can keep, in every time zone
-
-
-Numbers = Annotated[list[int | str], WithJsonSchema({"type": "array", "items": {"type": "integer"}})]
-
-
-class ItemAnswer(BaseModel):
-    """One item of an answer; what can be mended is not refused, since that would take the others with it."""
-
-    text: str
-    memory_type: str = ""
-    message_ids: list[int | str] = Field(default_factory=list)
-    categories: list[str] = Field(default_factory=list)
-    happened_at: str | None = None
-    replaces: list[int | str] = Field(default_factory=list)
-
-
-class ItemsAnswer(BaseModel):
-    """The answer for one window."""
-
-    caption: str = ""
-    items: list[ItemAnswer]
 
 
 @dataclass(slots=True)
@@ -183,7 +169,9 @@ class ModelReader:
                 read.items.append(self._item(source, window, one, text, positions))
         read.items.sort(key=lambda item: (item.start, item.end))
         _add_words(source, read.items)
-        read.warnings = list(_faults(unknown, unplaced, len(answer.items) - MOST_ITEMS))
+        over = answer.items[MOST_ITEMS:]
+        read.warnings = [*_faults(unknown, unplaced, len(over)), *_refused(answer.refused)]
+        read.warnings += limit_replaced(read.items)
         return read
 
     def _item(
@@ -304,3 +292,28 @@ def _faults(unknown: int, unplaced: int, over: int) -> Iterator[str]:
         yield f"{unplaced} items of the model came from no message that it was given: they were left out."
     if over > 0:
         yield f"the model gave more than {MOST_ITEMS} items for one window: {over} were left out."
+
+
+def _refused(faults: Sequence[str]) -> Iterator[str]:
+    for fault in faults[:REFUSED_TOLD]:
+        yield f"the model gave an item that is none and was left out ({fault[:200]})."
+    if (more := len(faults) - REFUSED_TOLD) > 0:
+        yield f"the model gave {more} more items that are none: they were left out."
+
+
+def limit_replaced(items: Iterable[ExtractedItem]) -> list[str]:
+    """Let the items replace no more memories than one call may; what there is to say where they named more."""
+    kept: set[str] = set()
+    over: set[str] = set()
+    for item in items:
+        room = MOST_REPLACED_AT_ONCE - len(kept)
+        fresh = [one for one in item.supersedes if one not in kept]
+        kept |= set(fresh[:room])
+        over |= set(fresh[room:])
+        item.supersedes = tuple(one for one in item.supersedes if one in kept)
+    if not over:
+        return []
+    return [
+        f"the model named {len(over)} more memories that hold no longer than the {MOST_REPLACED_AT_ONCE} that one call "
+        "may end: they still hold. Read the source for what misled it, or end them with update_memory_item."
+    ]

@@ -32,6 +32,9 @@ FORM_REFUSED = (400, 422)
 
 MEND = "That is not of the form that was asked for. The data says what is wrong. Give it again, whole and mended."
 
+MENDED = 100_000
+"""Characters of a wrong answer that are shown with the request to mend it."""
+
 Send = Callable[[Any], Awaitable[Any]]
 
 
@@ -277,7 +280,7 @@ class OpenAIChat:
 
 def _mending(request: Request, answer: str, faults: Sequence[str]) -> Request:
     """The request with the answer that it got, and what is wrong with that; both may quote others, and are data."""
-    told = Message("assistant", encode(answer)), follow_up(MEND, {"faults": list(faults)})
+    told = Message("assistant", encode(answer[:MENDED])), follow_up(MEND, {"faults": list(faults)})
     return replace(request, messages=(*request.messages, *told))
 
 

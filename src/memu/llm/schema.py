@@ -1,18 +1,24 @@
 """The form of an answer: what a pydantic model is as a JSON schema, and how a model's text is read as one."""
 
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 
-THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-"""What some models write before their answer."""
+THINKING, THOUGHT = "<think>", "</think>"
+"""Between which some models write what they think before their answer."""
 
-FENCED = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL)
+FENCE = "```"
+
+LONGEST = 1_000_000
+"""Characters of an answer that are read."""
+
+STARTS = 8
+"""At how many brackets amid other words it is tried whether JSON begins there."""
 
 FAULTS_TOLD = 8
 
@@ -55,8 +61,10 @@ def read(schema: type[M], text: str) -> tuple[M | None, list[str]]:
 
     JSON is also found in a fenced block, or amid other words.
     """
+    if len(text) > LONGEST:
+        return None, [f"the answer has {len(text)} characters: expected at most {LONGEST}"]
     faults: list[str] = []
-    for candidate in _candidates(THOUGHTS.sub("", text)):
+    for candidate in _candidates(_without_thoughts(text)):
         try:
             return schema.model_validate_json(candidate), []
         except ValidationError as error:
@@ -64,12 +72,44 @@ def read(schema: type[M], text: str) -> tuple[M | None, list[str]]:
     return None, faults[:FAULTS_TOLD]
 
 
+def _without_thoughts(text: str) -> str:
+    if not text.lstrip().startswith(THINKING):
+        return text
+    return text.partition(THOUGHT)[2] or text
+
+
 def _candidates(text: str) -> Iterable[str]:
     yield text.strip()
-    yield from (found.strip() for found in FENCED.findall(text))
-    start, end = text.find("{"), text.rfind("}")
-    if 0 <= start < end:
-        yield text[start : end + 1]
+    yield from islice(_fenced(text), STARTS)
+    yield from _amid_words(text)
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """What stands in fenced blocks. It is found without a regular expression, which blank lines could hold up."""
+    start = text.find(FENCE)
+    while start >= 0:
+        begin = start + len(FENCE)
+        end = text.find(FENCE, begin)
+        if end < 0:
+            return
+        yield text[begin:end].strip().removeprefix("json").strip()
+        start = text.find(FENCE, end + len(FENCE))
+
+
+def _amid_words(text: str) -> Iterator[str]:
+    """Objects, and lists of objects, that begin somewhere in a text; what follows one may be anything."""
+    decoder, at = json.JSONDecoder(), 0
+    for _ in range(STARTS):
+        start = min((found for mark in "{[" if (found := text.find(mark, at)) >= 0), default=-1)
+        if start < 0:
+            return
+        try:
+            value, at = decoder.raw_decode(text, start)
+        except (ValueError, RecursionError):
+            at = start + 1
+            continue
+        if isinstance(value[0] if value and isinstance(value, list) else value, dict):
+            yield text[start:at]
 
 
 def _fault(one: Any) -> str:
