@@ -58,7 +58,8 @@ def obliging(seen: Seen) -> Reply:
     given = data(seen)
     if "messages" in given:
         return items(*(item(f"It was said: {one['text']}", one["id"]) for one in given["messages"]))
-    return summaries(**{one["category"]: f"Summary of {one['category']}." for one in given["categories"]})
+    told = [{"category": one["id"], "summary": f"Summary of {one['category']}."} for one in given["categories"]]
+    return chat(json.dumps({"summaries": told}))
 
 
 def service(server: Scripted, folder: Path | None = None, **options: Any) -> MemoryService:

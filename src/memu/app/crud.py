@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -30,6 +31,9 @@ from memu.extract.attributes import read_fact
 from memu.extract.base import CategoryView, ExtractedItem
 from memu.models import MemoryCategory, MemoryItem, Resource
 from memu.scope import Scope
+
+CONTROLS = {"Cc", "Zl", "Zp"}
+"""Categories of characters that begin a line, or do something instead of being seen."""
 
 
 def list_page(
@@ -148,6 +152,10 @@ def _checked(memory_type: str | None, categories: Sequence[str] | None, metadata
         raise InputError(f"memory_categories is a {type(categories).__name__}: expected a list of names.")
     for name in categories or ():
         check_text("category name", name, longest=255)
+        if any(unicodedata.category(one) in CONTROLS for one in name):
+            raise InputError(
+                f"the category name {name[:80]!r} holds a control character: expected plain text, one line."
+            )
     return check_metadata(metadata)
 
 

@@ -14,12 +14,13 @@ from memu.utils.references import keep_references, strip_references
 
 TASK = """\
 You keep summaries of what is remembered of a person, a project or a document: one for each category. The data \
-"categories" has for each its "category", the present "summary" if there is one, and the "memories" that it is to \
-take in, oldest first. Write each summary anew, so that somebody who reads nothing else knows what matters. Keep what \
-still holds of the present one; where memories contradict it or each other, the later one holds. Say only what is \
-there, keep names and numbers exactly, and use its language. Write plain text or short Markdown, no headline.
+"categories" has for each its number ("id"), its name ("category"), the present "summary" if there is one, and the \
+"memories" that it is to take in, oldest first. Write each summary anew, so that somebody who reads nothing else knows \
+what matters. Keep what still holds of the present one; where memories contradict it or each other, the later one \
+holds. Say only what is there, keep names and numbers exactly, and use its language. Write plain text or short \
+Markdown, no headline.
 
-Give a summary for each category, of about so many characters at most: """
+Give a summary for each category, named by its number, of about so many characters at most: """
 
 CITE = """\
 After each sentence put the references of the memories that it rests on, such as [ref:1a2b3c4d], exactly as they stand \
@@ -45,7 +46,7 @@ class Material:
 class SummaryAnswer(BaseModel):
     """One summary of an answer."""
 
-    category: str
+    category: int | str
     summary: str
 
 
@@ -57,29 +58,33 @@ class SummariesAnswer(BaseModel):
 
 def answer_form(names: Sequence[str]) -> type[SummariesAnswer]:
     """The form of an answer about some categories."""
-    named = Annotated[str, WithJsonSchema({"type": "string", "enum": list(names)})]
-    one: Any = create_model("Summary", __base__=SummaryAnswer, category=(named, ...))
+    numbered = Annotated[int | str, WithJsonSchema({"type": "integer", "enum": list(range(len(names)))})]
+    one: Any = create_model("Summary", __base__=SummaryAnswer, category=(numbered, ...))
     return create_model("Summaries", __base__=SummariesAnswer, summaries=(list[one], ...))
 
 
 def summaries_prompt(settings: MemorizeConfig, materials: Sequence[Material]) -> tuple[Message, ...]:
-    """What is asked about some categories; the instructions are of the library's words and the operator's only."""
-    lengths = {one.category: settings.length_of(one.category) for one in materials}
+    """What is asked about some categories; the instructions are of the library's words and the operator's only.
+
+    A category may be one that a user named, so the instructions call it by its number.
+    """
+    lengths = {number: settings.length_of(one.category) for number, one in enumerate(materials)}
     parts = [TASK + encode(lengths), *([CITE] if settings.enable_item_references else [])]
-    for name, length in lengths.items():
-        own = settings.category(name)
+    for number, one in enumerate(materials):
+        own = settings.category(one.category)
         if told := prompt_text((own and own.summary_prompt) or settings.default_category_summary_prompt):
-            parts.append(f"For the category {encode(name)}:\n{_filled(told, name, length)}")
+            name = own.name if own else f"the category {number}"
+            parts.append(f"For the category {number}:\n{_filled(told, name, lengths[number])}")
     room = settings.extract_window // max(1, len(materials))
-    return build("\n\n".join(parts), {"categories": [_told(one, room) for one in materials]})
+    return build("\n\n".join(parts), {"categories": [_told(*one, room) for one in enumerate(materials)]})
 
 
 def read_summaries(settings: MemorizeConfig, materials: Sequence[Material], answer: SummariesAnswer) -> dict[str, str]:
     """The summaries that can be used, by category; others than those asked for are left out."""
-    asked = {one.category.casefold(): one for one in materials}
+    asked = {one.category: one for one in materials}
     read: dict[str, str] = {}
     for one in answer.summaries:
-        material = asked.get(one.category.strip().casefold())
+        material = asked.get(_named(one.category, list(asked)) or "")
         text = _cleaned(one.summary)
         if material is not None and material.category not in read and text:
             text = _shortened(text, settings.length_of(material.category))
@@ -88,7 +93,14 @@ def read_summaries(settings: MemorizeConfig, materials: Sequence[Material], answ
     return read
 
 
-def _told(one: Material, room: int) -> dict[str, Any]:
+def _named(category: int | str, names: Sequence[str]) -> str | None:
+    """The category of a number, or of a name, which some models give instead."""
+    told = str(category).strip()
+    by_number = {str(number): name for number, name in enumerate(names)}
+    return by_number.get(told) or {name.casefold(): name for name in names}.get(told.casefold())
+
+
+def _told(number: int, one: Material, room: int) -> dict[str, Any]:
     """A category's part of the data; the newest memories that there is room for."""
     chosen: list[str] = []
     for text in reversed(one.memories):
@@ -96,7 +108,7 @@ def _told(one: Material, room: int) -> dict[str, Any]:
         if room < 0 and chosen:
             break
         chosen.append(text)
-    told = {"category": one.category, "summary": one.summary, "memories": chosen[::-1]}
+    told = {"id": number, "category": one.category, "summary": one.summary, "memories": chosen[::-1]}
     return {name: value for name, value in told.items() if value is not None}
 
 
