@@ -18,6 +18,8 @@ EMBEDDING = "embedding"
 LOCAL = ("local", "none")
 """The embedders that need no endpoint."""
 
+PORTS = {"http": 80, "https": 443}
+
 
 class PriceConfig(Settings):
     """What a model costs for a million tokens, in any currency."""
@@ -104,8 +106,11 @@ class LLMConfig(Settings):
 
     @property
     def at_home(self) -> bool:
-        """Whether the address is the provider's own, so that its key and its habits apply."""
-        return self.host == urlsplit(self.preset.base_url).netloc
+        """Whether the address is the provider's own, so that its key and its habits apply.
+
+        One without encryption is not: anybody on the way would have the key.
+        """
+        return _origin(self.base_url) == _origin(self.preset.base_url)
 
 
 class LLMProfilesConfig(RootModel[dict[str, LLMConfig]]):
@@ -157,6 +162,11 @@ class EmbeddingConfig(Settings):
     def of(cls, endpoint: LLMConfig) -> "EmbeddingConfig":
         """The embedder that an endpoint is."""
         return cls(provider=endpoint.provider, endpoint=endpoint)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, (parts.hostname or "").removesuffix("."), parts.port or PORTS.get(parts.scheme)
 
 
 def sendable(key: str) -> bool:

@@ -211,3 +211,19 @@ def test_each_is_given_to_the_profile_for_it(server: Scripted, make: Make, tmp_p
     service.sync.memorize(resource_url=put(tmp_path, "beach.png", png()))
     assert [one.json["model"] for one in looked(server)] == ["b"]
     assert {one.json["model"] for one in server.seen} == {"a", "b"}
+
+
+@pytest.mark.parametrize(("name", "data"), [("beach.png", png), ("talk.wav", wav), ("film.mp4", mp4)])
+def test_what_is_seen_or_heard_is_counted_and_within_the_budget(
+    server: Scripted, make: Make, tmp_path: Path, name: str, data: Callable[[], bytes]
+) -> None:
+    path = put(tmp_path, name, data())
+    service = make(memorize_config={"max_calls": 1})
+    made = service.sync.memorize(resource_url=path)
+    assert len(server.seen) == 1
+    assert made["usage"]["calls"] == 1
+    assert made["usage"]["input_tokens"] > 0 or name == "talk.wav"
+    assert any("1 of 1 requests" in one for one in made["warnings"])
+    server.seen.clear()
+    again = make(agent_id="other").sync.memorize(resource_url=path)
+    assert again["usage"]["calls"] == len(server.seen) > 1

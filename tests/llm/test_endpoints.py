@@ -63,6 +63,26 @@ def test_a_key_of_the_environment_goes_to_its_own_host_only(name: str, monkeypat
 
 
 @pytest.mark.parametrize(
+    ("url", "home"),
+    [
+        ("https://api.openai.com/v1", True),
+        ("HTTPS://API.OpenAI.com/v1", True),
+        ("https://api.openai.com:443/v1", True),
+        ("https://api.openai.com/v2", True),
+        ("http://api.openai.com/v1", False),
+        ("http://api.openai.com:443/v1", False),
+        ("https://api.openai.com:444/v1", False),
+        ("https://api.openai.com.example/v1", False),
+    ],
+)
+def test_a_key_of_the_environment_goes_only_where_it_is_encrypted(
+    url: str, home: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    assert (with_key(LLMConfig(base_url=url)).api_key is not None) is home
+
+
+@pytest.mark.parametrize(
     ("options", "named"),
     [
         ({"provider": "acme"}, "provider"),

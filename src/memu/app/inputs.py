@@ -98,7 +98,10 @@ def read_time(name: str, value: Any) -> datetime | None:
         raise InputTypeError(f"{name} is a {type(value).__name__}: expected a datetime or an ISO string.")
     if value is None or value.tzinfo is None:
         return value and value.replace(tzinfo=UTC)
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InputError(f"{name} is {value.isoformat()}: in UTC its year is outside of 1 to 9999.") from None
 
 
 def read_limit(name: str, value: Any, default: int | None) -> int | None:

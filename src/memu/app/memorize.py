@@ -26,10 +26,15 @@ ATTEMPTS = 5
 
 
 async def memorize(
-    parts: Parts, scope: Scope, source: Source, metadata: Mapping[str, Any], progress: Progress | None = None
+    parts: Parts,
+    scope: Scope,
+    source: Source,
+    metadata: Mapping[str, Any],
+    asking: Asking | None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Turn a source into memory, once, whatever others do meanwhile; see `MemoryService.memorize`."""
-    database, asking = parts.database.bound(scope), Asking.of(parts, scope)
+    database = parts.database.bound(scope)
     for _ in range(ATTEMPTS):
         plan = await parts.store(_plan, parts, scope, source)
         if plan.status == "unchanged":

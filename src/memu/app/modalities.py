@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from memu.app.asking import Asking
 from memu.app.wiring import Parts
 from memu.backends.base import equals
 from memu.backends.schema import RESOURCES, TEXTS
@@ -58,8 +59,11 @@ async def read_source(
     text: str | None,
     messages: Sequence[Any] | None,
     modality: str | None,
+    asking: Asking | None,
 ) -> Source:
     """Read what was given; a model is asked for a picture, a recording or a video that the scope does not hold yet.
+
+    That is within the budget of `asking`, and counted there.
 
     Raises:
         SourceError: it cannot be read, or there is no model that could.
@@ -75,11 +79,11 @@ async def read_source(
     )
     if isinstance(found, Source):
         return found
-    if not parts.models.names:
+    if asking is None:
         raise needs_model(found)
     key = await parts.compute(_hash, found)
     known = await parts.store(_known, parts, scope, found, key)
-    words, caption = (known, None) if known is not None else await _perceive(parts, scope, found)
+    words, caption = (known, None) if known is not None else await _perceive(asking, found)
     source = await parts.compute(from_text, words, markdown=False, modality=found.modality)
     return Source(
         url=found.url,
@@ -112,11 +116,10 @@ def _known(parts: Parts, scope: Scope, media: Media, key: str) -> str | None:
     return str(kept["text"]) if kept else None
 
 
-async def _perceive(parts: Parts, scope: Scope, media: Media) -> tuple[str, str | None]:
+async def _perceive(asking: Asking, media: Media) -> tuple[str, str | None]:
     """The words of a recording; or what is to be seen, and a caption."""
+    parts, call = asking.parts, asking.call(f"read_{media.modality}")
     model = parts.models.get(parts.memorize.preprocess_llm_profile)
-    named = scope.as_dict()
-    call = Call(f"read_{media.modality}", named["user_id"], named["agent_id"])
     if media.modality == "audio":
         heard = await model.transcribe(media.data, name=f"recording{media.suffix or '.wav'}", call=call)
         if not heard.text.strip():

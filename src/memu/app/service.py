@@ -7,6 +7,7 @@ from typing import Any
 
 from memu.app import changes, crud, forget, inputs, retrieve
 from memu.app import context as context_text
+from memu.app.asking import Asking
 from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
 from memu.app.modalities import read_source
@@ -88,10 +89,11 @@ class MemoryService(ServiceBase):
         scope = self._scope(user)
         kept = check_metadata(metadata)
         text, messages = inputs.read_content(content, resource_url)
+        asking = Asking.of(self.parts, scope)
         source = await read_source(
-            self.parts, scope, resource_url=resource_url, text=text, messages=messages, modality=modality
+            self.parts, scope, resource_url=resource_url, text=text, messages=messages, modality=modality, asking=asking
         )
-        return await memorize(self.parts, scope, source, kept, progress)
+        return await memorize(self.parts, scope, source, kept, asking, progress)
 
     async def retrieve(
         self,

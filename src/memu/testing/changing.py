@@ -73,7 +73,7 @@ class FactTests(Suite):
         ):
             assert holding(memory, as_of=day) == expected, day
         assert holding(memory) == ["I moved to Porto."]
-        for bad in ("yesterday", 5):
+        for bad in ("yesterday", 5, "9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+12:00"):
             with pytest.raises(InputError, match="as_of"):
                 memory.retrieve("x", ALICE, as_of=bad)
 
