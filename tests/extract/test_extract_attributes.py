@@ -22,7 +22,12 @@ lives in | Berlin | I live in Berlin and work in Potsdam.
 lives in | Lisbon | i live in lisbon
 lives in | Munich | I live in München with my brother.
 lives in | Munich | We live in Munich.
-lives in | Berlin | I live in Berlin, Germany.
+lives in | Berlin, Germany | I live in Berlin, Germany.
+lives in | London, Ontario | I moved to London, Ontario last month.
+lives in (region) | Texas, the USA | I live in Texas, USA.
+lives in | Madrid | I moved to Madrid this summer.
+lives in | Madrid | Today I moved to Madrid.
+lives in | Madrid | I'm currently living in Madrid.
 lives in | Nice | I live in Nice.
 lives in (country) | the UK | So, I actually live in the UK.
 lives in (region) | Texas | I'm living in Texas these days.
@@ -30,12 +35,20 @@ works at | the Maritime Museum | I work at the Maritime Museum.
 works at | Siemens | I work for Siemens as a project manager since May.
 works at | Bosch | I started a new job at Bosch last week.
 works at | McDonald's | I currently work at McDonald's.
+works at | Bosch | I got a job at Bosch this week.
+works at | USA Today | I work at USA Today.
+works at | Apple | I work at Apple and love it.
 works at | Johnson & Johnson | I work for Johnson & Johnson.
 name | anna | My name is Anna.
 name | anna maria meyer | My full name is Anna Maria Meyer.
 name: last | meyer | My last name is now Meyer.
 is called | annie | I'm called Annie.
 phone | +491701234567 | My phone number is +49 170 1234567.
+phone mobile | 01701234567 | My mobile number is 0170 1234567.
+phone mobile | 01701234567 | My new cell phone number is 0170 1234567.
+phone telephone | 0301234567 | My telephone number is 030 1234567.
+phone landline | 0301234567 | My landline number is 030 1234567.
+phone work mobile | 01701234567 | My work mobile number is 0170 1234567.
 phone work | 0301234567 | My new work number is 030 / 1234567.
 e-mail | anna@example.org | My e-mail address is anna@example.org.
 e-mail work | anna@corp.example | My new work email is anna@corp.example.
@@ -47,6 +60,9 @@ marital status | married | I am married to Tom.
 marital status | divorced | I just got divorced.
 favourite colour | blue | My favorite color is blue.
 favourite food | sushi | My favourite food is sushi now.
+favourite drink | iced tea | My favourite drink is iced tea.
+favourite band | Radiohead | My favourite band is Radiohead.
+favourite book | the Iliad | My favourite book is the Iliad.
 """
 
 NOT_STATED = """
@@ -95,6 +111,19 @@ I live in an old house.
 i live in nice
 I live in Berlin Street.
 I live in Kleinkleckersdorf.
+I live in London, Kleinstaat.
+I live in Berlin, Potsdam.
+I'm living in Madrid this summer.
+I'm living in Madrid for now.
+I am currently living in Madrid for a few weeks.
+I'm currently living in Madrid this month.
+I live in Madrid this summer.
+I live in Madrid in March.
+Today I live in Madrid.
+I live in Berlin and have a second home in Rome.
+I live in Berlin and have a flat.
+I live in Berlin and teach at Harvard.
+Clara lives in Rome this year.
 I moved to Python from Java.
 I moved to Sales.
 I moved to Linux in May.
@@ -110,6 +139,15 @@ I work at Siemens and Bosch.
 I work at Siemens and work at Bosch.
 I work at Siemens on Mondays.
 I work at Siemens part-time.
+I'm working at Starbucks today.
+I'm working at Starbucks this week.
+Today I'm working at Starbucks.
+I'm working at Starbucks for now.
+I work at Apple and teach at Harvard.
+I work at Apple and have a second job at Tesla.
+I work at Apple and am at Tesla on Mondays.
+I work at Apple as a consultant for Tesla.
+I work at Apple and have a job.
 I worked at Siemens.
 I used to work at Siemens.
 I work in Siemens Street.
@@ -118,6 +156,19 @@ My favourite part is the ending.
 My favourite food is pizza or pasta.
 My favourite food is pizza, pasta, sushi.
 My favourite food is not pizza.
+My favourite drink is tea in the morning.
+My favourite drink is wine in the evening.
+My favourite food is pancakes on Sundays.
+My favourite drink is beer with friends.
+My favourite dish is soup for lunch.
+My favourite drink is tea today.
+My favourite drink is tea these days.
+My favourite colour is blue this season.
+My favourite restaurant is closed.
+My favourite band is touring.
+My favourite book is hard to find.
+My favourite food is ready.
+My favourite team is losing.
 My favourite books are Emma and Ulysses.
 My favourite teacher is Mr Klein.
 One of my favourite books is Emma.
@@ -172,18 +223,33 @@ def test_whose_it_is(text: str, speaker: str | None, subject: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "excluded"),
+    ("attribute", "one", "other", "excluded"),
     [
-        ("Berlin", "Lisbon", True),
-        ("Anna", "anna Meyer", False),
-        ("São Paulo", "Sao Paulo", False),
-        ("May 5", "May 6", True),
-        ("+49123", "+49124", True),
-        ("Anna Meyer", "Anna Klein", True),
+        ("lives in", "Berlin", "Lisbon", True),
+        ("lives in", "York", "New York", True),
+        ("lives in", "São Paulo", "Sao Paulo", False),
+        ("lives in", "London, Ontario", "London, England", True),
+        ("lives in", "London", "London, England", False),
+        ("lives in", "London, England", "London, the UK", False),
+        ("lives in (region)", "Virginia", "West Virginia", True),
+        ("name", "Anna", "anna Meyer", False),
+        ("name", "Anna Meyer", "Anna Klein", True),
+        ("works at", "Siemens", "Siemens Energy", False),
+        ("works at", "Siemens", "Bosch", True),
+        ("e-mail", "smith@x.com", "anna.smith@x.com", True),
+        ("e-mail work", "anna@x.com", "anna@x.com", False),
+        ("birthday", "May 5", "May 6", True),
+        ("age", "34", "35", True),
+        ("phone", "+49123", "+49124", True),
+        ("phone", "01701234567", "+491701234567", False),
+        ("phone", "00491701234567", "+491701234567", False),
+        ("phone mobile", "01701234567", "01701234568", True),
+        ("favourite drink", "tea", "green tea", False),
+        ("favourite drink", "tea", "wine", True),
     ],
 )
-def test_values_that_exclude_each_other(one: str, other: str, excluded: bool) -> None:
-    assert differ(one, other) == differ(other, one) == excluded
+def test_values_that_exclude_each_other(attribute: str, one: str, other: str, excluded: bool) -> None:
+    assert differ(attribute, one, other) == differ(attribute, other, one) == excluded
 
 
 def facts_of(text: str | None = None, modality: str | None = None, **source: object) -> list[str]:

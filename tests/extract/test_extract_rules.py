@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memu.extract.base import ExtractedItem, Extraction
+from memu.extract.base import ExtractedItem, Fact, Extraction
 from memu.extract.rules import ANSWER_NOTE, RuleExtractor
 from memu.sources.base import Message, Source
 from memu.sources.conversations import load_conversation_text
@@ -45,6 +45,7 @@ def test_one_item_per_sentence_with_all_that_is_known_of_it() -> None:
         said_at=datetime(2024, 5, 8, 10, tzinfo=UTC),
         happened_at=datetime(2024, 5, 7, tzinfo=UTC),
         around="Hi Bo!",
+        fact=Fact("Ana", "lives in", "Lisbon"),
     )
     assert second.summary == "I love the trams there."
     assert second.happened_at is None

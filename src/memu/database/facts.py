@@ -49,8 +49,8 @@ def settle(rows: Iterable[Mapping[str, Any]]) -> Ends:
     ends: Ends = {}
     waiting: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(rows, key=lambda row: (began(row), row["created_at"], row["id"])):
-        value = row["fact"].get("value", "")
-        for other in [one for one in waiting if differ(one, value)]:
+        attribute, value = row["fact"].get("attribute", ""), row["fact"].get("value", "")
+        for other in [one for one in waiting if differ(attribute, one, value)]:
             same = [one for one in waiting[other] if _of_one_message(one, row)]
             ends |= {one["id"]: (began(row), row["id"]) for one in waiting[other] if one not in same}
             waiting[other] = same

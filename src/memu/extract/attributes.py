@@ -36,7 +36,7 @@ _WHEN = (
     rf"|(?:in|since)\s+{_MONTH}|since\s+(?:last\s+)?\w+|(?:two|three|four|a|a\s+few|\d)\s+(?:days?|weeks?|months?)\s+ago)"
 )
 _WITH = r"with\s+my\s+[\w' ]+?"
-_OTHERWISE = r"(?:study|love|like|enjoy|have|am|teach|really)"
+_OTHERWISE = r"(?:study|love|like|enjoy|have|am|really)"
 _NOBODY = (
     r"(?!(?:i|he|she|it|who|we|you|they|this|that|nobody|no\s+one|everyone|everybody|someone|somebody|anyone|anybody"
     r"|one|my|our|his|her|their|your|now|currently|still|actually|just|already|recently|finally|today|yesterday|so|well"
@@ -63,6 +63,28 @@ _HINT = lazy(
     r"|engaged|divorced|widowed|separated|favou?rite)\b"
 )
 """A word of each form: most sentences have none and are passed over at once."""
+
+_PASSING = lazy(
+    r"\b(?:today|tonight|yesterday|in\s+"
+    + _MONTH
+    + r"|(?:this|next)\s+(?:morning|afternoon|evening|week|month|year|weekend|spring|summer|autumn|fall|winter"
+    rf"|term|semester|season|{_MONTH}))\b"
+)
+"""What makes "I live in …" and "I'm working at …" true of a short time only."""
+
+_SECOND_HOME = lazy(r"\b(?:second|another|other|homes?|houses?|flats?|apartments?|rooms?|places?|jobs?)\b")
+_SECOND_JOB = lazy(r"\b(?:second|another|other|jobs?|gigs?|positions?|shifts?|for|at(?!\s+present\b))\b")
+_OCCASION = lazy(
+    r"\b(?:in|on|at|with|without|for|from|by|after|as|to|than|of\s+all|today|tonight|lately|this|these|those|every"
+    r"|usually|always|mostly|what|which|that|where|gone|over|here|there|back|ready|out|great|good|bad|open|closed|cold"
+    r"|late|hard|easy|cheap|expensive|available|unknown|undecided|different|\w+ing)\b"
+)
+"""Words that make a favourite one of an occasion, or that tell something of it instead of naming it."""
+
+_TITLED = words(
+    "band singer composer author writer poet book film movie song team city country game restaurant painter"
+)
+_TITLE = lazy(r"(?-i:(?:(?:the|an?)\s+)?[A-ZÀ-ÖØ-Þ0-9])")
 
 _TWO = lazy(r"\band\b|,|/|&")
 _NO_EMPLOYER = words("christmas easter thanksgiving night nights home fun")
@@ -107,7 +129,7 @@ def add_facts(source: Source, items: Sequence[ExtractedItem]) -> None:
     if source.modality not in ("conversation", "text"):
         return
     messages = {message.id: message for message in source.messages}
-    found: dict[tuple[object, ...], list[ExtractedItem]] = {}
+    found: dict[tuple[object, str, str], list[ExtractedItem]] = {}
     for item in items:
         message = messages[item.message_ids[-1]]
         talk = source.modality == "conversation"
@@ -118,22 +140,46 @@ def add_facts(source: Source, items: Sequence[ExtractedItem]) -> None:
         if fact := read_fact(item.summary, speaker=item.speaker):
             item.fact = fact
             found.setdefault((talk and message.id, fact.subject, fact.attribute), []).append(item)
-    for group in found.values():
+    for key, group in found.items():
         values = {item.fact.value for item in group if item.fact}
-        if any(differ(one, other) for one in values for other in values):
+        if any(differ(key[-1], one, other) for one in values for other in values):
             for item in group:
                 item.fact = None
 
 
-def differ(one: str, other: str) -> bool:
-    """Whether two values of one attribute exclude each other: neither is the other said more fully."""
-    first, second = _words(one), _words(other)
+def differ(attribute: str, one: str, other: str) -> bool:
+    """Whether two values of an attribute exclude each other; a name or a favourite said more fully does not."""
+    if attribute.startswith("lives in"):
+        return _apart(one, other)
+    if attribute.startswith("phone"):
+        return not _one_number(one, other)
+    if attribute.startswith(("e-mail", "birthday", "age", "marital status")):
+        return one.casefold() != other.casefold()
+    first, second = set(_words(one)), set(_words(other))
     return not (first <= second or second <= first)
 
 
-def _words(value: str) -> frozenset[str]:
+def _apart(one: str, other: str) -> bool:
+    """Whether two places are not the same; what they lie in counts where both tell it of one level."""
+    (first, _, around), (second, _, beyond) = one.partition(", "), other.partition(", ")
+    if _words(first) != _words(second):
+        return True
+    levels = [places().get(name.casefold(), (None, name))[0] for name in (around, beyond)]
+    return bool(around and beyond) and levels[0] == levels[1] and _words(around) != _words(beyond)
+
+
+def _one_number(one: str, other: str) -> bool:
+    """Whether two phone numbers are one, with the code of the country or without."""
+    first, second = (re.sub(r"^00", "+", number) for number in (one, other))
+    if first[:1] == second[:1] or "+" not in first[:1] + second[:1]:
+        return first == second
+    abroad, home = (first, second) if first.startswith("+") else (second, first)
+    return len(home) > 6 and abroad.endswith(home.removeprefix("0"))
+
+
+def _words(value: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFD", value.casefold())
-    return frozenset(re.findall(r"[\w@+]+", "".join(one for one in plain if not unicodedata.combining(one))))
+    return tuple(re.findall(r"[\w@+]+", "".join(one for one in plain if not unicodedata.combining(one))))
 
 
 def _is_assistant(message: Message) -> bool:
@@ -159,11 +205,29 @@ def _subject(named: str, speaker: str | None) -> str:
 
 
 def _place(match: re.Match[str]) -> str | None:
-    name = match["value"]
+    """A known place, with what it lies in; None when that is not known, since there is more than one London."""
+    name, around = match["value"], match["around"]
     level_and_name = places().get(name.casefold())
     if level_and_name is None or (name.casefold() in CAPITAL_ONLY and name[0].islower()):
         return None
-    return level_and_name[1]
+    if _SECOND_HOME().search(match.string, match.end("value")):
+        return None
+    if around is None:
+        return level_and_name[1]
+    beyond = around.casefold().rstrip(".")
+    wider = places().get(beyond) or places().get(f"the {beyond}")
+    return f"{level_and_name[1]}, {wider[1]}" if wider and wider[0] != "city" else None
+
+
+def _lasting(value: Callable[[re.Match[str]], str | None]) -> Callable[[re.Match[str]], str | None]:
+    """The value of a state that is told in the present tense; None when it is one of a short time."""
+
+    def checked(match: re.Match[str]) -> str | None:
+        start, end = match.span("value")
+        passing = _PASSING().search(match.string, 0, start) or _PASSING().search(match.string, end)
+        return None if passing else value(match)
+
+    return checked
 
 
 def _home(match: re.Match[str]) -> str:
@@ -173,7 +237,8 @@ def _home(match: re.Match[str]) -> str:
 
 def _employer(match: re.Match[str]) -> str | None:
     value = match["value"].rstrip(".")
-    return None if value.casefold() in _NO_EMPLOYER else value
+    second = _SECOND_JOB().search(match.string, match.end("value"))
+    return None if second or value.casefold() in _NO_EMPLOYER else value
 
 
 def _day(match: re.Match[str]) -> str | None:
@@ -192,13 +257,17 @@ def _as_said(match: re.Match[str]) -> str | None:
 def _one_thing(match: re.Match[str]) -> str | None:
     """A value in free words; None when it may be two, or none at all."""
     value = match["value"].strip(" .!")
-    return None if _TWO().search(value) or _DOUBT().search(value) else value
+    if any(words_of().search(value) for words_of in (_TWO, _DOUBT, _OCCASION)):
+        return None
+    return value if match["kind"].casefold() not in _TITLED or _TITLE().match(value) else None
 
 
 def _named(attribute: str) -> Callable[[re.Match[str]], str]:
     def name(match: re.Match[str]) -> str:
-        kind = (match.groupdict().get("kind") or "").casefold().strip().replace("color", "colour")
-        return f"{attribute} {kind}".strip()
+        groups = match.groupdict()
+        kind = (groups.get("kind") or "").casefold().strip().replace("color", "colour")
+        device = (groups.get("device") or "").casefold().replace("cell", "mobile")
+        return " ".join(word for word in (attribute, kind, device) if word)
 
     return name
 
@@ -222,26 +291,37 @@ def _tail(*verbs: str) -> str:
 
 def _home_forms() -> list[_Form]:
     names = any_of(re.escape(name) for name in places())
-    place = rf"(?P<value>{names})(?:,\s+{_NAME})?{_tail('works?', 'live (?:near|by|close|next)')}"
-    starts = (
+    place = (
+        rf"(?P<value>{names})(?:,\s+(?P<around>(?:the\s+)?{_NAME}))?{_tail('works?', 'live (?:near|by|close|next)')}"
+    )
+    states = (
         rf"{_I}\s+{_ADVERBS}live\s+in",
         rf"{_I_AM}\s+{_ADVERBS}living\s+in",
         rf"{_THEY}\s+{_ADVERBS}lives\s+in",
+    )
+    moves = (
         rf"{_I}(?:\s+have|'ve)?\s+{_ADVERBS}moved\s+(?:back\s+)?to",
         rf"{_THEY}(?:\s+has)?\s+{_ADVERBS}moved\s+(?:back\s+)?to",
     )
-    return [_form(rf"{start}\s+{place}", _home, _place) for start in starts]
+    return [
+        *(_form(rf"{start}\s+{place}", _home, _lasting(_place)) for start in states),
+        *(_form(rf"{start}\s+{place}", _home, _place) for start in moves),
+    ]
 
 
 def _work_forms() -> list[_Form]:
     employer = rf"(?P<value>(?:the\s+)?{_NAME})(?:\s+as\s+an?\s+[\w -]+?)?{_tail('live')}"
-    starts = (
-        r"(?P<subject>i)\s+" + _ADVERBS + r"work\s+(?:at|for)",
+    states = (
+        rf"(?P<subject>i)\s+{_ADVERBS}work\s+(?:at|for)",
         rf"{_I_AM}\s+{_ADVERBS}working\s+(?:at|for)",
         rf"{_THEY}\s+{_ADVERBS}works\s+(?:at|for)",
-        rf"(?P<subject>i)(?:\s+have|'ve)?\s+{_ADVERBS}(?:started|got)\s+(?:working|work|a\s+(?:new\s+)?job)\s+(?:at|for)",
     )
-    return [_form(rf"{start}\s+{employer}", "works at", _employer) for start in starts]
+    doing = r"(?:working|work|a\s+(?:new\s+)?job)"
+    started = rf"(?P<subject>i)(?:\s+have|'ve)?\s+{_ADVERBS}(?:started|got)\s+{doing}\s+(?:at|for)"
+    return [
+        *(_form(rf"{start}\s+{employer}", "works at", _lasting(_employer)) for start in states),
+        _form(rf"{started}\s+{employer}", "works at", _employer),
+    ]
 
 
 def _person_forms() -> list[_Form]:
@@ -269,7 +349,7 @@ def _person_forms() -> list[_Form]:
 def _number_forms() -> list[_Form]:
     kind = r"(?:(?P<kind>work|office|home|private|personal|business)\s+)?"
     date = rf"(?P<value>{_MONTH}\s+\d{{1,2}}(?:st|nd|rd|th)?|\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH})"
-    phone = r"(?:phone\s+|telephone\s+|mobile\s+|cell\s+|mobile\s+phone\s+)?number"
+    phone = r"(?:(?P<device>mobile|cell|landline|telephone)\s+)?(?:phone\s+)?number"
     is_now = r"\s+is\s+(?:now\s+)?"
     return [
         _form(rf"{_MY}\s+(?:new\s+)?{kind}{phone}{is_now}(?P<value>\+?[\d ()/.-]{{5,}}\d){_END}", "phone", _digits),
