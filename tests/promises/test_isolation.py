@@ -100,9 +100,10 @@ HANDLES = {"database", "db", "store", "sync", "parts"}
 """Members that are handles, not calls: the database has a table of its own below, `parts` is the service's inside."""
 
 LIFE = {"close", "aclose"}
+"""Members that touch no memory."""
+
 WATCHERS = {"usage", "intercept_before_llm_call", "intercept_after_llm_call", "intercept_on_error_llm_call"}
 """They watch the language models of a whole service, for its operator; no memory is reached by them."""
-"""Members that touch no memory."""
 
 FILTERED = ("retrieve", "context", "list_memory_items", "list_memory_categories", "list_resources", "clear_memory")
 NAMED = (
