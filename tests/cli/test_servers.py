@@ -3,6 +3,8 @@
 import pytest
 
 import servers
+from memu.database.registry import holds_store
+from memu.settings import MetadataStoreConfig
 from servers import PASSWORD
 
 from .conftest import Memu
@@ -31,6 +33,19 @@ def test_memorize_retrieve_and_look_over(memu: Memu, dsn: str) -> None:
     shown = "".join(done.out + done.err for done in told)
     assert PASSWORD not in shown
     assert ":***@127.0.0.1" in shown
+
+
+@pytest.mark.parametrize(
+    "command", [("items",), ("retrieve", "tea?"), ("doctor",), ("describe",), ("transfer", "{}", "x.db")]
+)
+def test_an_empty_database_is_not_read_and_stays_empty(
+    memu: Memu, dsn: str, server: servers.Server, command: tuple[str, ...]
+) -> None:
+    done = memu("--db", dsn, *(part.format(dsn) for part in command))
+    assert done.code == 1
+    assert "there is no memory in" in done.err
+    assert PASSWORD not in done.err
+    assert not holds_store(MetadataStoreConfig(dsn=dsn))
 
 
 @pytest.mark.parametrize("command", [("backup",), ("restore", "x.db")])

@@ -78,8 +78,9 @@ def backup(
     from memu.storage.migrations import backup_database
 
     session: Session = ctx.obj
+    path = _path(session)
     session.require_store()
-    written = backup_database(_path(session), session.mirror, folder or session.folder / "backups")
+    written = backup_database(path, session.mirror, folder or session.folder / "backups")
     session.show({"files": written}, *(f"wrote {path}" for path in written))
 
 
@@ -128,5 +129,8 @@ def migrate(ctx: typer.Context) -> None:
 
 def _path(session: Session) -> Path:
     if session.path is None:
-        raise ConfigError("only SQLite files are copied by memu: use the server's own tools for its backups.")
+        raise ConfigError(
+            "only SQLite files are copied by memu: use the server's own tools for its backups (pg_dump, mysqldump, "
+            "mongodump)."
+        )
     return session.path

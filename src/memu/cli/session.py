@@ -12,7 +12,7 @@ import typer
 
 from memu.errors import ConfigError, StorageUnavailable
 from memu.scope import CORE_FIELDS, Scope
-from memu.settings import PROVIDERS
+from memu.settings import IN_RAM, PROVIDERS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -95,9 +95,20 @@ class Session:
             raise StorageUnavailable(
                 f"{path} is a folder: {self.named} names the database file in it, such as {path}/memu.db."
             )
+        where = "with --db or MEMU_DB" if self.named == "--db" else f"as {self.named}"
         if path is not None and not path.exists():
-            where = "with --db or MEMU_DB" if self.named == "--db" else f"as {self.named}"
             raise StorageUnavailable(f"there is no database {path}: `memu memorize` makes one; name another {where}.")
+        if path is None and self.db not in IN_RAM and not self._holds_store():
+            raise StorageUnavailable(
+                f"there is no memory in {self.place}: `memu memorize` makes its tables; name another database {where}."
+            )
+
+    def _holds_store(self) -> bool:
+        """Whether a server's database has the tables of a store."""
+        from memu.database.registry import holds_store
+        from memu.settings import DatabaseConfig, parse
+
+        return holds_store(parse(DatabaseConfig, self.config(), self.named).metadata_store)
 
     def service(self, *, create: bool = False) -> "MemoryService":
         """The service for this owner; the store must exist unless `create`."""

@@ -131,6 +131,12 @@ def _open_on(identity: Hashable) -> list[Store]:
         return [store for key, store in _open.items() if identity is not None and key[0] == identity]
 
 
+def holds_store(settings: MetadataStoreConfig) -> bool:
+    """Whether a database has the tables of a store; nothing is made there."""
+    origin, _ = _origin(settings)
+    return bool(_open_on(origin.identity) or origin.stored_key(SCOPES))
+
+
 def release(store: Store) -> None:
     """Give back one handle; the last one closes the store."""
     with _lock:
