@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memu.extract.base import ExtractedItem, Fact, Extraction
+from memu.extract.base import ExtractedItem, Extraction, Fact
 from memu.extract.rules import ANSWER_NOTE, RuleExtractor
 from memu.sources.base import Message, Source
 from memu.sources.conversations import load_conversation_text
