@@ -84,6 +84,8 @@ def settled(left: Mapping[str, list[Any]], after: Mapping[str, list[Any]]) -> bo
     return rest and len(pairs) == len(after["categories"]) and all(a == b or a[2] for a, b in pairs)
 
 
+REFRESHED_AFTER = 0.15
+"""Seconds after which InnoDB shows its transactions anew: who asks within 0.1 s sees what was shown before."""
 UNSHOWN = 3854
 """MySQL's error where some session's statement, which the view of transactions shows, holds an emoji."""
 
@@ -95,6 +97,7 @@ def waiting(server: Server, dsn: str) -> int:
         return int(rows(server, dsn, query)[0][0])
     on_rows = "SELECT count(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
     on_names = "SELECT count(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = database()"
+    time.sleep(REFRESHED_AFTER)
     try:
         return sum(int(rows(server, dsn, query)[0][0]) for query in (on_rows, on_names))
     except OperationalError as error:
