@@ -184,11 +184,16 @@ class ModelForbidden(ModelError, PermissionError):
 
 
 class ModelRefused(ModelError, ValueError):
-    """The endpoint refused the request (`status` is its HTTP status), or the model refused to answer (None)."""
+    """The endpoint refused the request (`status` is its HTTP status), or the model refused to answer (None).
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    `about` says what it refused, where that is plain: the "form" of the answer that was asked for, the "model", the
+    "address" or the "account".
+    """
+
+    def __init__(self, message: str, status: int | None = None, about: str | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.about = about
 
 
 class ModelAnswerInvalid(ModelError, ValueError):
@@ -196,7 +201,7 @@ class ModelAnswerInvalid(ModelError, ValueError):
 
 
 class ModelAnswerCut(ModelAnswerInvalid):
-    """An answer ended at its greatest length: ask for less at once, or allow more."""
+    """An answer ended at its greatest length, or there was no room for the question: ask for less at once."""
 
 
 class BudgetExceeded(ModelError):

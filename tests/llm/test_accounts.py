@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from llm.scripted import Scripted, chat, error
-from memu.errors import BudgetExceeded, InputTypeError, InterceptorError, ModelError, ModelUnavailable
+from memu.errors import BudgetExceeded, InputTypeError, InterceptorError, ModelAnswerCut, ModelError, ModelUnavailable
 from memu.llm.base import Answer, Call, Message, Request, Tokens
 from memu.llm.budget import Budget
 from memu.llm.interceptors import Interceptors
@@ -179,11 +179,12 @@ def test_a_hook_may_change_what_is_asked(server: Scripted, model: Make) -> None:
 
 def test_hooks_hear_of_errors(server: Scripted, model: Make) -> None:
     hooks, told = Interceptors(), []
-    hooks.on_error(lambda call, request, error: told.append(type(error)))
-    server.say(error(500))
-    with pytest.raises(ModelUnavailable):
-        ask(model(interceptors=hooks, max_retries=0))
-    assert told == [ModelUnavailable]
+    hooks.on_error(lambda call, request, error, tokens: told.append((type(error), tokens.total)))
+    server.say(error(500), chat("half an", finish="length", usage=(7, 3)))
+    for kind in (ModelUnavailable, ModelAnswerCut):
+        with pytest.raises(kind):
+            ask(model(interceptors=hooks, max_retries=0))
+    assert told == [(ModelUnavailable, 0), (ModelAnswerCut, 10)]
 
 
 def test_a_hook_that_raises_is_an_error_of_its_own(server: Scripted, model: Make) -> None:

@@ -90,7 +90,7 @@ def test_a_property_may_be_called_like_a_keyword() -> None:
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_form_that_is_refused_is_asked_for_otherwise(server: Scripted, model: Make, status: int) -> None:
     def understands_words_only(seen: Seen) -> Reply:
-        return error(status, "unknown field") if "response_format" in seen.json else chat(GOOD)
+        return error(status, "unknown field: response_format") if "response_format" in seen.json else chat(GOOD)
 
     server.otherwise = understands_words_only
     made = model()
@@ -104,6 +104,16 @@ def test_a_form_that_is_refused_is_asked_for_otherwise(server: Scripted, model: 
     assert [one["role"] for one in others] == ["user"]
     ask(made, Facts)
     assert len(server.seen) == 4, "what the endpoint takes is remembered"
+
+
+def test_a_form_is_forgotten_only_where_the_refusal_names_it(server: Scripted, model: Make) -> None:
+    made = model()
+    server.say(error(400, "Invalid input"), chat(GOOD))
+    ask(made, Facts)
+    server.say(chat(GOOD))
+    ask(made, Facts)
+    forms = [one.json["response_format"]["type"] for one in server.seen]
+    assert forms == ["json_schema", "json_object", "json_schema"]
 
 
 def test_a_request_that_is_refused_in_every_form_is_an_error(server: Scripted, model: Make) -> None:
@@ -190,7 +200,8 @@ def test_a_second_wrong_answer_is_an_error(server: Scripted, model: Make) -> Non
         (chat(None, finish="content_filter"), ModelRefused, "filter"),
         (chat(None), ModelAnswerInvalid, "empty"),
         (chat("  \n"), ModelAnswerInvalid, "empty"),
-        (Reply(b"<html>It works!</html>", headers={"Content-Type": "text/html"}), ModelAnswerInvalid, "protocol"),
+        (Reply(b"<html>It works!</html>", headers={"Content-Type": "text/html"}), ModelRefused, "base_url"),
+        (Reply(b"\n<!DOCTYPE html>x"), ModelRefused, "base_url"),
         (Reply(b'{"choices": [{"mess'), ModelAnswerInvalid, "protocol"),
         (Reply({"choices": []}), ModelAnswerInvalid, "choices"),
         (Reply({"error": "none"}), ModelAnswerInvalid, "choices"),

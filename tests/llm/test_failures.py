@@ -18,6 +18,7 @@ from memu.endpoints import LLMConfig
 from memu.errors import (
     MemuError,
     MissingExtra,
+    ModelAnswerCut,
     ModelError,
     ModelForbidden,
     ModelKeyMissing,
@@ -63,6 +64,35 @@ def test_a_request_that_is_wrong_is_not_tried_again(server: Scripted, model: Mak
     assert fault.value.status == status
     assert isinstance(fault.value, ValueError)
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "about", "told"),
+    [
+        (error(404, "page not found"), "address", "base_url.*/v1"),
+        (error(402, "no credit"), "account", "see to the account"),
+        (Reply(b"", 301), "address", "base_url"),
+        (error(400, "scripted-1 is not a valid model ID, unknown model"), "model", "check its name"),
+        (error(400, "'response_format' of type 'json_schema' is not supported with this model"), "form", "form"),
+        (error(400, "temperature: expected 1"), None, "temperature"),
+    ],
+)
+def test_a_refusal_says_what_is_to_be_mended(
+    server: Scripted, model: Make, reply: Reply, about: str | None, told: str
+) -> None:
+    server.say(reply)
+    with pytest.raises(ModelRefused, match=told) as fault:
+        ask(model())
+    assert (fault.value.about, fault.value.status) == (about, reply.status)
+
+
+@pytest.mark.parametrize(
+    "words", ["This model's maximum context length is 8 tokens", "context_length_exceeded", "prompt is too long: 9 > 8"]
+)
+def test_a_question_without_room_is_like_an_answer_without(server: Scripted, model: Make, words: str) -> None:
+    server.say(error(400, words))
+    with pytest.raises(ModelAnswerCut, match="less at once"):
+        ask(model())
 
 
 @pytest.mark.parametrize("status", [401, 403])

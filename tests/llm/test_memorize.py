@@ -28,7 +28,8 @@ def test_an_ordinary_conversation_takes_two_requests(server: Scripted) -> None:
         assert len(server.seen) == 2
         assert result["extraction"] == {"model": 1, "rules": 0}
         assert result["usage"] == {
-            "calls": 2, "failed": 0, "input_tokens": 14, "output_tokens": 6, "estimated": False, "cost": None
+            "calls": 2, "failed": 0, "input_tokens": 14, "output_tokens": 6, "estimated": False, "cost": None,
+            "unpriced": 2,
         }  # fmt: skip
         assert result["warnings"] == []
         first, second = result["items"]

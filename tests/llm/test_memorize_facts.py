@@ -33,6 +33,8 @@ def test_a_newer_fact_takes_the_place_of_an_older_one(server: Scripted, tmp_path
         assert texts(memory.sync.list_memory_items()["items"]) == ["Maya lives in Porto."]
         whole = memory.sync.list_memory_items(include_superseded=True)["items"]
         assert len(whole) == 2
+        history = memory.sync.history(result["items"][0]["id"])
+        assert [one["id"] for one in history["superseded"]] == [first["id"]]
         memory.sync.undo(result["operation_id"])
         assert texts(memory.sync.list_memory_items()["items"]) == ["It was said: I live in Lisbon."]
 

@@ -37,11 +37,11 @@ def nonsense() -> dict[str, Any]:
         "empty": [chat("")],
         "refused": [chat(None, refusal="I will not.")],
         "filtered": [chat("x", finish="content_filter")],
-        "too long for it": [error(400, "context length exceeded")] * 3,
+        "too long for it": [error(400, "This model's maximum context length is 8 tokens.")] * 7,
         "no items": [items()],
         "items of nothing": [items(item("Maya is tall.", 17), item("Maya is old."), item("  ", 0))],
         "another form": [chat("[]"), chat('{"memories": []}')],
-        "another protocol": [Reply(b"<html>hello</html>")],
+        "another protocol": [Reply(b"{}")],
     }
 
 
@@ -58,7 +58,7 @@ def test_whatever_fails_loses_nothing(
     with service(server, tmp_path) as memory, caplog.at_level(logging.WARNING, "memu.app"):
         result = memory.sync.memorize(TALK)
         assert texts(result["items"]) == RULES
-        parts = 3 if what == "cut off" else 1
+        parts = 3 if what in ("cut off", "too long for it") else 1
         assert result["extraction"] == {"model": 0, "rules": parts}
         assert any(f"{parts} of {parts} parts of the source were read by" in one for one in result["warnings"])
         assert "read by the rules" in caplog.text
@@ -149,7 +149,15 @@ def test_beyond_the_budget_the_rules_go_on(server: Scripted, budget: dict[str, i
 
 @pytest.mark.parametrize(
     ("replies", "kind"),
-    [([error(401)], ModelForbidden), ([error(403)], ModelForbidden), ([error(404, "no such model")] * 3, ModelRefused)],
+    [
+        ([error(401)], ModelForbidden),
+        ([error(403)], ModelForbidden),
+        ([error(404, "no such model")], ModelRefused),
+        ([error(402, "no credit")], ModelRefused),
+        ([Reply(b"", 308, {"Location": "https://elsewhere.example"})], ModelRefused),
+        ([error(400, "The model `scripted-1` does not exist")], ModelRefused),
+        ([Reply(b"<html>hello</html>")], ModelRefused),
+    ],
 )
 def test_a_fault_of_the_settings_is_an_error(
     server: Scripted, tmp_path: Path, replies: list[Reply], kind: type[MemuError]
@@ -158,6 +166,7 @@ def test_a_fault_of_the_settings_is_an_error(
     with service(server, tmp_path) as memory:
         with pytest.raises(kind):
             memory.sync.memorize(TALK)
+        assert len(server.seen) == 1
         assert memory.sync.list_resources()["resources"] == []
         server.script.clear()
         server.otherwise = obliging

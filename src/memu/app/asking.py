@@ -41,13 +41,13 @@ M = TypeVar("M", bound=BaseModel)
 FAULTS = (ModelKeyMissing, ModelForbidden, InterceptorError)
 """What is to be mended by whoever configured the service: the rules would only hide it."""
 
-NOT_FOUND = 404
-"""The status with which an endpoint says that it has no such model, or is no such endpoint."""
+OF_THE_SETTINGS = ("model", "address", "account")
+"""What an endpoint refuses whatever it is asked."""
 
 
 def is_fault(error: ModelError) -> bool:
     """Whether an error is one of the settings, so that no later call would do better."""
-    return isinstance(error, FAULTS) or (isinstance(error, ModelRefused) and error.status == NOT_FOUND)
+    return isinstance(error, FAULTS) or (isinstance(error, ModelRefused) and error.about in OF_THE_SETTINGS)
 
 
 OUTAGES = (ModelUnavailable, ModelTimeout)
@@ -118,7 +118,10 @@ class Asking:
         return Call(step, owner["user_id"], owner["agent_id"], self.budget, self.log.add)
 
     def used(self) -> dict[str, Any]:
-        """How much was asked, as the result says it; `cost` is None where no price is known."""
+        """How much was asked, as the result says it; `cost` is None where no price is known.
+
+        `unpriced` of the requests are not in it: those that failed, and those to models without a price.
+        """
         total = self.log.total()
         return {
             "calls": total.requests,
@@ -127,6 +130,7 @@ class Asking:
             "output_tokens": total.tokens.output,
             "estimated": total.tokens.estimated,
             "cost": total.cost if total.unpriced < total.requests else None,
+            "unpriced": total.unpriced,
         }
 
 

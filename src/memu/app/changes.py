@@ -10,11 +10,9 @@ from memu.app.write import afterwards
 from memu.backends.base import equals
 from memu.backends.schema import ITEMS
 from memu.database.core import Database
-from memu.database.facts import fact_columns
 from memu.database.operations import Operation
 from memu.database.undoing import undo as undo_operation
 from memu.errors import NotFoundError
-from memu.extract.base import Fact
 from memu.models import MemoryItem
 from memu.scope import Scope
 
@@ -41,13 +39,10 @@ def shown(before: dict[str, Any]) -> dict[str, Any]:
 
 
 def superseded_items(database: Database, item: MemoryItem) -> list[dict[str, Any]]:
-    """The items whose place an item took, by its fact."""
-    if not item.fact:
-        return []
-    key = fact_columns(Fact(**item.fact))["fact_key"]
+    """The items whose place an item took: by its fact, or because a language model found so."""
     with database.handle.reader(database.scope) as reader:
-        rows = reader.find(ITEMS, equals(fact_key=key), columns=("id", "superseded_by"))
-    return item_dicts(database, [row["id"] for row in rows if row["superseded_by"] == item.id])
+        rows = reader.find(ITEMS, equals(superseded_by=item.id), columns=("id",))
+    return item_dicts(database, [row["id"] for row in rows])
 
 
 def undo(parts: Parts, scope: Scope, operation_id: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from memu.errors import InputError
-from memu.llm.base import Answer, Call, Request, Tokens
+from memu.llm.base import Answer, Call, Request
 from memu.llm.interceptors import Hook, When
 from memu.llm.models import Models
 from memu.llm.usage import UsageLog
@@ -12,7 +12,6 @@ from memu.llm.usage import UsageLog
 Where = Callable[[Call, Request], bool] | Mapping[str, Any] | None
 """Which calls a hook is for."""
 
-NO_TOKENS = Tokens()
 STATUSES: dict[When, str] = {"before": "running", "after": "success", "error": "error"}
 
 
@@ -54,13 +53,12 @@ class Interception:
     def intercept_on_error_llm_call(
         self, fn: Callable[..., Any], *, name: str | None = None, priority: int = 0, where: Where = None
     ) -> Hook:
-        """Have `fn(ctx, request, error, tokens)` called when a call failed; the error is raised all the same."""
+        """Have `fn(ctx, request, error, tokens)` called when a call failed; the error is raised all the same.
 
-        def run(call: Call, request: Request, error: BaseException) -> Any:
-            return fn(call, request, error, NO_TOKENS)
-
+        The tokens are those of the answers that came nevertheless, such as one that was cut off.
+        """
         named = name or _name(fn)
-        return self._models.interceptors.on_error(run, name=named, priority=priority, where=_reader(where, "error"))
+        return self._models.interceptors.on_error(fn, name=named, priority=priority, where=_reader(where, "error"))
 
 
 FIELDS: dict[str, Callable[[Call, Request], Any]] = {

@@ -102,10 +102,8 @@ class _Undoing:
     def _dependents(self) -> list[Row]:
         """Other items that lean on what the operation made: superseded by it, or of its resource."""
         known = set(self.held[ITEMS])
-        keys = {self.held[ITEMS][one]["fact_key"] for one in self.made[ITEMS]} - {None}
-        made = tuple(self.made[RESOURCES])
-        leaning = self.writer.find(ITEMS, [Condition("fact_key", "in", tuple(keys))]) if keys else []
-        leaning = [row for row in leaning if row["superseded_by"] in self.made[ITEMS]]
+        items, made = tuple(self.made[ITEMS]), tuple(self.made[RESOURCES])
+        leaning = self.writer.find(ITEMS, [Condition("superseded_by", "in", items)]) if items else []
         leaning += self.writer.find(ITEMS, [Condition("resource_id", "in", made)]) if made else []
         return [row for row in leaning if row["id"] not in known]
 

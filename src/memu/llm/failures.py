@@ -1,6 +1,7 @@
 """What a failed request means: which error it is, whether to try again and when, and none of its secrets."""
 
 import random
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -10,6 +11,7 @@ from typing import Any
 from memu.endpoints import LLMConfig
 from memu.errors import (
     MemuError,
+    ModelAnswerCut,
     ModelError,
     ModelForbidden,
     ModelRefused,
@@ -22,6 +24,19 @@ LONGEST_PAUSE = 60.0
 
 TOLD = 300
 """Characters of an endpoint's own words that are repeated."""
+
+NO_ROOM = re.compile(
+    r"context.?(length|window|size)|maximum context|prompt is too long: \d|too many (input )?tokens", re.I
+)
+FORM = re.compile(
+    r"response.?format|json.?(schema|object|mode)|structured.?output|guided.?(json|decoding)|grammar", re.I
+)
+NO_MODEL = re.compile(
+    r"model_not_found|(no such|unknown|invalid) model"
+    r"|model\b.{0,120}?\b(not found|not exist|not a valid|is not available)",
+    re.I,
+)
+"""In what words endpoints refuse what is too long, the form that is asked for, and a model that they do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +89,34 @@ def _of_status(status: int, headers: Mapping[str, str], told: str, where: str) -
     if status >= 500:
         down = ModelUnavailable(f"{where} failed ({status}: {told}): try again later.")
         return Failure(down, again=True, pause=_retry_after(headers))
-    return Failure(ModelRefused(f"{where} refused the request ({status}: {told}): check the model's name.", status))
+    return Failure(_refusal(status, told, where))
+
+
+def _refusal(status: int, told: str, where: str) -> ModelError:
+    """What a request is refused for, by the status and the endpoint's own words."""
+    if status not in (400, 413, 422):
+        return _by_status(status, told, where)
+    if NO_ROOM.search(told):
+        return ModelAnswerCut(f"{where} has no room for so much text ({status}: {told}): give less at once.")
+    if FORM.search(told):
+        return ModelRefused(f"{where} refused the form of the answer ({status}: {told}).", status, "form")
+    if NO_MODEL.search(told):
+        return ModelRefused(f"{where} refused the model ({status}: {told}): check its name.", status, "model")
+    return ModelRefused(f"{where} refused the request ({status}: {told}): check the options of the profile.", status)
+
+
+def _by_status(status: int, told: str, where: str) -> ModelRefused:
+    if status < 400:
+        away = f"{where} sends elsewhere ({status}), which is not followed: give the final address as base_url."
+        return ModelRefused(away, status, "address")
+    if status == 402:
+        paid = f"{where} wants to be paid first ({status}: {told}): see to the account."
+        return ModelRefused(paid, status, "account")
+    if status == 404:
+        missing = f"{where} has no such model, or no such path ({status}: {told})"
+        mend = "check the model's name, and the base_url, which ends with the version, as in /v1."
+        return ModelRefused(f"{missing}: {mend}", status, "address")
+    return ModelRefused(f"{where} refused the request ({status}: {told}): check the options of the profile.", status)
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from memu.errors import InputTypeError, InterceptorError
-from memu.llm.base import Answer, Call, Request
+from memu.llm.base import Answer, Call, Request, Tokens
 
 When = Literal["before", "after", "error"]
 Where = Callable[[Call, Request], bool]
@@ -52,7 +52,10 @@ class Interceptors:
     def on_error(
         self, run: Callable[..., Any], *, name: str | None = None, priority: int = 0, where: Where | None = None
     ) -> Hook:
-        """Have `run(call, request, error)` called when a call failed; the error is raised afterwards all the same."""
+        """Have `run(call, request, error, tokens)` called when a call failed; the error is raised all the same.
+
+        The tokens are those of the answers that came nevertheless, such as one that was cut off.
+        """
         return self._add("error", run, name, priority, where)
 
     def remove(self, hook: Hook) -> bool:
@@ -78,10 +81,10 @@ class Interceptors:
         for hook in self._those("after", call, request):
             await self._run(hook, call, request, answer)
 
-    async def run_error(self, call: Call, request: Request, error: BaseException) -> None:
+    async def run_error(self, call: Call, request: Request, error: BaseException, tokens: Tokens) -> None:
         """Run the hooks of a failed call."""
         for hook in self._those("error", call, request):
-            await self._run(hook, call, request, error)
+            await self._run(hook, call, request, error, tokens)
 
     def _add(self, when: When, run: Callable[..., Any], name: str | None, priority: int, where: Where | None) -> Hook:
         if not callable(run):

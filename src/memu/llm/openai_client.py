@@ -20,7 +20,7 @@ from memu.llm.failures import Failure, pause_before, read_failure
 from memu.llm.interceptors import Interceptors
 from memu.llm.limit import Limit
 from memu.llm.prompts import encode, follow_up
-from memu.llm.usage import UsageLog, priced
+from memu.llm.usage import Usage, UsageLog, priced
 from memu.llm.wire import Chat, ChatMessage, Transcript, count, read_body
 from memu.presets import Structure
 
@@ -116,11 +116,13 @@ class OpenAIChat:
     ) -> Answer[Any]:
         """One call with its hooks around it."""
         request = await self.interceptors.run_before(call, request)
+        counted: list[Usage] = []
         try:
             async with async_client(self.config) as client:
-                answer = await ask(client, call, request)
+                answer = await ask(client, _noted(call, counted), request)
         except MemuError as error:
-            await self.interceptors.run_error(call, request, error)
+            tokens = sum((one.tokens for one in counted), Tokens())
+            await self.interceptors.run_error(call, request, error, tokens)
             raise
         await self.interceptors.run_after(call, request, answer)
         return answer
@@ -146,19 +148,22 @@ class OpenAIChat:
         return replace(second, parsed=parsed, tokens=first.tokens + second.tokens, rounds=2)
 
     async def _structured(self, client: Any, call: Call, request: Request) -> Answer[Any]:
-        """Ask by the strongest form that the endpoint takes; which one that is, is remembered."""
-        for position in range(self._first_structure, len(STRUCTURES) - 1):
+        """Ask by the strongest form that the endpoint takes.
+
+        Which one that is, is remembered where it refused the others by name; what else it refused may be this text.
+        """
+        named, last = True, len(STRUCTURES) - 1
+        for position in range(self._first_structure, last + 1):
             try:
                 answer = await self._ask(client, call, request, STRUCTURES[position])
             except ModelRefused as refused:
-                if refused.status not in FORM_REFUSED:
+                if position == last or refused.status not in FORM_REFUSED or refused.about not in (None, "form"):
                     raise
+                named = named and refused.about == "form"
             else:
-                self._first_structure = position
+                self._first_structure = position if named else self._first_structure
                 return answer
-        answer = await self._ask(client, call, request, "none")
-        self._first_structure = len(STRUCTURES) - 1
-        return answer
+        raise AssertionError("the last form is answered or refused")  # pragma: no cover
 
     async def _ask(self, client: Any, call: Call, request: Request, structure: Structure) -> Answer[None]:
         options = self._options(request, structure)
@@ -276,6 +281,17 @@ class OpenAIChat:
             self.usage.add(one)
             if call.note is not None:
                 call.note(one)
+
+
+def _noted(call: Call, counted: list[Usage]) -> Call:
+    """The call, with its requests put into a list, too."""
+
+    def note(one: Usage) -> None:
+        counted.append(one)
+        if call.note is not None:
+            call.note(one)
+
+    return replace(call, note=note)
 
 
 def _mending(request: Request, answer: str, faults: Sequence[str]) -> Request:

@@ -4,13 +4,16 @@ from typing import TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
 
-from memu.errors import ModelAnswerInvalid
+from memu.errors import ModelAnswerInvalid, ModelRefused
 from memu.llm.base import Tokens
 
 B = TypeVar("B", bound=BaseModel)
 
 CHARACTERS_PER_TOKEN = 4
 """By which tokens are estimated, where an endpoint does not count them."""
+
+WEB_PAGE = (b"<!doctype html", b"<html")
+"""How what a wrong address answers begins."""
 
 
 class Counts(BaseModel):
@@ -69,8 +72,15 @@ def read_body(kind: type[B], body: bytes, host: str) -> B:
     """Read an endpoint's answer.
 
     Raises:
+        ModelRefused: it is a web page.
         ModelAnswerInvalid: it is not what the protocol says; what it is instead is not repeated.
     """
+    if body[:200].lstrip().lower().startswith(WEB_PAGE):
+        raise ModelRefused(
+            f"{host} answered with a web page: check the base_url, which ends with the version, as in /v1.",
+            200,
+            "address",
+        )
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
