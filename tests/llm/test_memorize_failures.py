@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -285,7 +286,9 @@ def test_two_processes_keep_one_conversation_once(server: Scripted, tmp_path: Pa
     server.otherwise = obliging
     with service(server, tmp_path):
         command = [sys.executable, "-c", CHILD, server.url, str(tmp_path)]
-        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+        paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": paths}
+        running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) for _ in range(2)]
         told = [one.communicate(timeout=60)[0].strip() for one in running]
     assert sorted(told) == ["created", "unchanged"]
     with service(server, tmp_path) as memory:
