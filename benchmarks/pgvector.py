@@ -96,6 +96,7 @@ WITH mine AS MATERIALIZED (
 ) SELECT id FROM mine ORDER BY distance LIMIT 10"""
 BY_INDEX = """
 SELECT id FROM memory_items WHERE user_id = %(owner)s AND agent_id = 'default' AND valid_to IS NULL
+AND vector_dims(embedding) = 384
 ORDER BY embedding::vector(384) <=> %(vector)s::vector(384) LIMIT 10"""
 
 
