@@ -56,7 +56,7 @@ def rows_of(way: str, count: int) -> list[Row]:
 
 def bare_row(row: Row) -> Row:
     """The same row as a bare driver takes it: JSON and vectors are text."""
-    packed = {name: json.dumps(row[name]) for name in ("message_ids", "metadata", "extra")}
+    packed = {name: json.dumps(row[name]) for name in ("message_ids", "metadata", "extra", "fact")}
     vector = orjson.dumps(row["embedding"], option=orjson.OPT_SERIALIZE_NUMPY).decode()
     return {**row, **packed, "embedding": vector, "user_id": "bare", "agent_id": "default", "seq": 1}
 
