@@ -14,7 +14,7 @@ from memu.app.work import Work
 from memu.backends.base import Condition, Row, equals
 from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
-from memu.database.facts import fact_columns, reinforce, settle_facts, supersede, text_hash
+from memu.database.facts import fact_columns, held_since, reinforce, settle_facts, supersede, text_hash
 from memu.database.operations import Operation, Recording
 from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items, mark_stale
 from memu.database.sweeping import sweep_scope
@@ -131,6 +131,8 @@ class Writing:
         self.recording.created(ITEMS, [row["id"] for row in rows])
         link_items(self.writer, store, links)
         written = Written(replace(self.plan, resource=resource), [row["id"] for row in rows])
+        if any(row["said_at"] and row["said_at"] > row["created_at"] for row in rows):
+            written.warnings.append("messages are dated in the future: what they say holds from now on.")
         written.stale = self._write_summaries(categories)
         written.superseded = self._supersede(rows)
         self.recording.finish()
@@ -248,7 +250,7 @@ class Writing:
             vector = None if self.work.vectors is None else self.work.vectors[position]
             own = {"id": self.work.ids[position], "resource_id": resource_id, "embedding": vector}
             at = {"created_at": times[position], "updated_at": times[position], "metadata": dict(self.metadata)}
-            since = {"valid_from": item.said_at or times[position]}
+            since = {"valid_from": held_since(item.said_at, times[position])}
             rows.append({**item_defaults(), **_item_row(item, shift), **own, **at, **since})
             filed = (name for name in self.work.filed[position] if name in categories)
             links += [(self.work.ids[position], categories[name]["id"]) for name in filed]

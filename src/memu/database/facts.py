@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from memu.backends.base import Condition, Row
+from memu.backends.base import Condition, Row, Where, equals
 from memu.backends.schema import ITEMS
 from memu.database.operations import Recording
-from memu.database.rows import LIVE, keep_history, mark_stale
+from memu.database.rows import LIVE, delete_items, keep_history, mark_stale
 from memu.database.store import Store
 from memu.database.unit import ScopedWriter
 from memu.errors import NotFoundError
@@ -32,6 +32,11 @@ def fact_columns(fact: Fact | None) -> Row:
 def text_hash(summary: str, speaker: str | None, heading: str | None = None) -> str:
     """The identity of a statement, whenever it is made: who says it, under which heading, the normalised words."""
     return digest(speaker or "", heading or "", normalized(summary))
+
+
+def held_since(said_at: datetime | None, made_at: datetime) -> datetime:
+    """Since when a new statement holds: a time to come counts as the present one, since it is said already."""
+    return made_at if said_at is None else min(said_at, made_at)
 
 
 def began(row: Mapping[str, Any]) -> datetime:
@@ -68,23 +73,62 @@ def _of_one_message(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 _COLUMNS = ("id", "fact", "resource_id", "message_ids", "said_at", "created_at", "valid_from", "valid_to", "fact_key")
 
 
-def settle_facts(writer: ScopedWriter, store: Store, keys: Iterable[str | None], recording: Recording) -> list[str]:
+def settle_facts(
+    writer: ScopedWriter,
+    store: Store,
+    keys: Iterable[str | None],
+    recording: Recording,
+    *,
+    freed: Iterable[Row] = (),
+) -> list[str]:
     """Bring the statements of some attributes into order; the ids of those that hold no longer because of it.
 
-    An end only ever moves to an earlier time: nothing that somebody else decided is taken back.
+    An end only ever moves to an earlier time: nothing that somebody else decided is taken back. The rows of `freed`
+    have lost what ended them: each ends by another statement, or holds again.
     """
-    wanted = tuple({key for key in keys if key})
-    if not wanted:
-        return []
+    free = {row["id"]: row for row in freed}
+    wanted = tuple({key for key in (*keys, *(row["fact_key"] for row in free.values())) if key})
     groups: dict[str, list[Row]] = {}
-    held = writer.find(ITEMS, [Condition("fact_key", "in", wanted)], columns=_COLUMNS)
+    held = writer.find(ITEMS, [Condition("fact_key", "in", wanted)], columns=_COLUMNS) if wanted else []
     for row in held:
         groups.setdefault(row["fact_key"], []).append(row)
     found = {one: end for rows in groups.values() for one, end in settle(rows).items()}
-    known = {row["id"]: row["valid_to"] for row in held}
-    return end_items(
-        writer, store, {one: end for one, end in found.items() if known[one] is None or end[0] < known[one]}, recording
-    )
+    known = {row["id"]: row["valid_to"] for row in held if row["id"] not in free and row["valid_to"] is not None}
+    ends = {one: end for one, end in found.items() if one not in known or end[0] < known[one]}
+    _reopen(writer, store, [row for one, row in free.items() if one not in ends], recording)
+    as_they_were = {one for one, row in free.items() if ends.get(one) == (row["valid_to"], row["superseded_by"])}
+    return end_items(writer, store, {one: end for one, end in ends.items() if one not in as_they_were}, recording)
+
+
+def _reopen(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
+    """Let items hold again, with history."""
+    if not rows:
+        return
+    ids = tuple(row["id"] for row in rows)
+    recording.changed(ITEMS, rows)
+    keep_history(writer, store, "reopen", rows)
+    mark_stale(writer, ids)
+    open_again = {"valid_to": None, "superseded_by": None, "updated_at": store.now()}
+    writer.update(ITEMS, open_again, [Condition("id", "in", ids)])
+
+
+def settle_changed(writer: ScopedWriter, store: Store, before: Row, after: Row, recording: Recording) -> list[str]:
+    """Settle anew what an item whose fact changes ended by its former fact, and what it ends by its new one."""
+    key, freed = before["fact_key"], []
+    if key and (key, before["fact"]) != (after.get("fact_key", key), after.get("fact", before["fact"])):
+        same = writer.find(ITEMS, equals(fact_key=key, superseded_by=before["id"]))
+        freed = [row for row in same if row["id"] != before["id"]]
+    return settle_facts(writer, store, [after.get("fact_key")], recording, freed=freed)
+
+
+def take_away(writer: ScopedWriter, store: Store, where: Where, recording: Recording) -> list[str]:
+    """Delete items for good; what they ended ends by another statement, or holds again. Returns the deleted ids."""
+    ids = tuple(row["id"] for row in writer.find(ITEMS, where, columns=("id",)))
+    if not ids:
+        return []
+    gone = delete_items(writer, [Condition("id", "in", ids)])
+    settle_facts(writer, store, (), recording, freed=writer.find(ITEMS, [Condition("superseded_by", "in", ids)]))
+    return gone
 
 
 def end_items(writer: ScopedWriter, store: Store, ends: Ends, recording: Recording) -> list[str]:

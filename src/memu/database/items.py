@@ -10,7 +10,7 @@ from memu.backends.repeat import repeated
 from memu.backends.schema import HISTORY, ITEMS, LINKS
 from memu.backends.vectors import checked
 from memu.database import fields
-from memu.database.facts import fact_columns, reinforce, settle_facts, text_hash
+from memu.database.facts import fact_columns, held_since, reinforce, settle_changed, settle_facts, take_away, text_hash
 from memu.database.operations import Operation, Recording, links_of
 from memu.database.referring import resolve
 from memu.database.repository import Checks, Repository, claimed
@@ -20,7 +20,6 @@ from memu.database.rows import (
     check_memory_type,
     check_metadata,
     check_text,
-    delete_items,
     file_under,
     item_defaults,
     keep_history,
@@ -113,7 +112,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
         row = self._new(**{**item_defaults(), **further}, memory_type=memory_type, summary=summary, embedding=vector)
         row.update(fact_columns(fact), text_hash=text_hash(summary, row["speaker"]))
         row["extra"] = with_tool_calls(row["extra"], calls)
-        row["valid_from"] = row["valid_from"] or row["said_at"] or row["created_at"]
+        row["valid_from"] = held_since(row["valid_from"] or row["said_at"], row["created_at"])
         with self.store.writer(scope, claimed(vector, embedder)) as writer:
             recording = Recording(writer, self.store, operation)
             row.update(known_resource(writer, resource_id, row["extra"]))
@@ -186,7 +185,7 @@ class MemoryItemRepo(Repository[MemoryItem]):
                 writer.delete(LINKS, equals(item_id=item_id))
                 file_under(writer, self.store, item_id, filed_in)
             writer.update(ITEMS, {**values, "updated_at": self.store.now()}, equals(id=item_id))
-            settle_facts(writer, self.store, [values.get("fact_key")], recording)
+            settle_changed(writer, self.store, before, values, recording)
             recording.finish()
             row = writer.get(ITEMS, equals(id=item_id), self._columns)
         return self._record(row or before)
@@ -198,8 +197,8 @@ class MemoryItemRepo(Repository[MemoryItem]):
         """Delete an item for good, with its links and its history; NotFoundError when the scope does not hold it."""
         scope = self._find_owner(item_id, user_data)
         with self.store.writer(scope) as writer:
-            delete_items(writer, equals(id=item_id))
             recording = Recording(writer, self.store, operation)
+            take_away(writer, self.store, equals(id=item_id), recording)
             recording.final()
             recording.finish()
 
@@ -241,7 +240,8 @@ class MemoryItemRepo(Repository[MemoryItem]):
         return self._scope(fields.split_scope(where, self.store.scope_fields)[0])
 
     def _delete(self, writer: ScopedWriter, ids: Sequence[str]) -> list[str]:
-        return delete_items(writer, [Condition("id", "in", tuple(ids))])
+        recording = Recording(writer, self.store, None)
+        return take_away(writer, self.store, [Condition("id", "in", tuple(ids))], recording)
 
 
 def _merged(before: Row, extra: Mapping[str, Any] | None, metadata: Mapping[str, Any]) -> dict[str, Any]:

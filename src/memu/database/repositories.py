@@ -8,14 +8,14 @@ from memu.backends.base import Condition, equals
 from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, LINKS, RESOURCES, TEXTS
 from memu.backends.vectors import checked
+from memu.database.facts import take_away
 from memu.database.items import MemoryItemRepo
-from memu.database.operations import erase_images
+from memu.database.operations import Recording, erase_images
 from memu.database.repository import Checks, Repository, claimed
 from memu.database.rows import (
     Wanted,
     check_metadata,
     check_text,
-    delete_items,
     ensure_categories,
     link_items,
     touch_items,
@@ -82,7 +82,8 @@ class ResourceRepo(Repository[Resource]):
         return (row["text"], row["messages"]) if row else None
 
     def _delete(self, writer: ScopedWriter, ids: Sequence[str]) -> list[str]:
-        delete_items(writer, [Condition("resource_id", "in", tuple(ids))])
+        recording = Recording(writer, self.store, None)
+        take_away(writer, self.store, [Condition("resource_id", "in", tuple(ids))], recording)
         erase_images(writer, RESOURCES, ids)
         writer.delete(TEXTS, [Condition("id", "in", tuple(ids))])
         return super()._delete(writer, ids)

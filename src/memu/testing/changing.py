@@ -148,6 +148,46 @@ class FactTests(Suite):
             with pytest.raises(NotFoundError):
                 memory.history(identity, user=user)
 
+    def test_what_a_deleted_item_ended_holds_again(self, memory: SyncService) -> None:
+        made = {text: tell(memory, text, day)["items"][0]["id"] for text, day in _STAYS}
+        memory.delete_memory_item(memory_id=made["I live in Lisbon."], user=ALICE)
+        old = memory.get_memory_item(made["I live in Berlin."], user=ALICE)
+        assert old["superseded_by"] == made["I live in Porto."]
+        assert old["valid_to"] == memory.get_memory_item(made["I live in Porto."], user=ALICE)["valid_from"]
+        memory.delete_memory_item(memory_id=made["I live in Porto."], user=ALICE)
+        assert holding(memory) == ["I live in Berlin."]
+        assert memory.get_memory_item(old["id"], user=ALICE)["valid_to"] is None
+
+    def test_what_a_deleted_resource_ended_holds_again(self, memory: SyncService) -> None:
+        tell(memory, "I live in Berlin.", "01-05")
+        newer = tell(memory, "I live in Lisbon.", "02-05")
+        memory.delete_resource(newer["resource"]["id"], user=ALICE)
+        assert holding(memory) == ["I live in Berlin."]
+
+    def test_what_an_edited_item_ended_holds_again_until_the_edit_is_undone(self, memory: SyncService) -> None:
+        tell(memory, "I live in Berlin.", "01-05")
+        newer = tell(memory, "I live in Lisbon.", "02-05")["items"][0]["id"]
+        before = state(memory.parts.database)
+        for text, held in (
+            ("I love Lisbon.", ["I live in Berlin.", "I love Lisbon."]),
+            ("I live in Rome.", ["I live in Rome."]),
+            ("I live in Lisbon!", ["I live in Lisbon!"]),
+        ):
+            edited = memory.update_memory_item(memory_id=newer, memory_content=text, user=ALICE)
+            assert holding(memory) == held
+            memory.undo(edited["operation_id"], user=ALICE)
+            assert state(memory.parts.database) == before
+
+    def test_a_time_to_come_counts_as_now(self, memory: SyncService) -> None:
+        tell(memory, "I live in Berlin.", "01-05")
+        message = {"role": "user", "name": "Anna", "content": "I live in Lisbon.", "created_at": "9000-01-01T00:00:00Z"}
+        result = memory.memorize([message], user=ALICE)
+        assert any("future" in warning for warning in result["warnings"])
+        assert holding(memory) == holding(memory, as_of=datetime.now(UTC)) == ["I live in Lisbon."]
+
+
+_STAYS = (("I live in Berlin.", "01-05"), ("I live in Lisbon.", "02-05"), ("I live in Porto.", "03-05"))
+
 
 class UndoTests(Suite):
     """Operations and their undoing."""
