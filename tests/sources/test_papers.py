@@ -1,6 +1,7 @@
 """PDF, DOCX and HTML as documents: what is read of them, where it stands, and what is said where nothing can be."""
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from memu.errors import MissingExtra, SourceError, SourceInvalid
 from memu.settings import BlobConfig
 from memu.sources.base import Source
+from memu.sources.docx import read_docx
 from memu.sources.load import load
 from papers import docx, pdf, png, rewritten, saved
 
@@ -124,6 +126,27 @@ class TestDocx:
         assert len(made.getvalue()) < 200_000
         fault(tmp_path, "a.docx", made.getvalue(), "unpacks to more than", kind=SourceError)
         fault(tmp_path, "b.docx", docx(), "more than 30 characters", kind=SourceError, max_characters=30)
+
+    def test_pictures_are_not_unpacked(self) -> None:
+        from docx import Document
+
+        pictured = Document()
+        pictured.add_paragraph("The picture shows a heron.")
+        pictured.add_picture(io.BytesIO(png()))
+        made = io.BytesIO()
+        with (
+            zipfile.ZipFile(io.BytesIO(saved(pictured))) as old,
+            zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new,
+        ):
+            for one in old.namelist():
+                new.writestr(one, bytes(64_000_000) if one.startswith("word/media/") else old.read(one))
+        read_docx(docx(), LIMITS)  # what is loaded once
+        tracemalloc.start()
+        try:
+            assert told(read_docx(made.getvalue(), LIMITS)) == [(None, "The picture shows a heron.")]
+            assert tracemalloc.get_traced_memory()[1] < 32_000_000
+        finally:
+            tracemalloc.stop()
 
     def test_entities_are_not_expanded(self, tmp_path: Path) -> None:
         """A document that names itself a thousandfold, or a file of this machine, gives neither."""

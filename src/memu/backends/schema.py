@@ -91,6 +91,7 @@ _TABLES = (
             ("memory_type", "created_at"),
             ("fact_key",),
             ("text_hash",),
+            ("superseded_by",),
         ),
         references=(Reference(("resource_id",), RESOURCES, ("id",)),),
     ),

@@ -15,6 +15,7 @@ from memu.sources.extras import needs
 
 LARGEST = 100_000_000
 """How many bytes the file's XML may unpack to; the pictures in it are not read."""
+MEDIA = "word/media/"
 
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """How old Word files begin, and new ones with a password."""
@@ -38,7 +39,7 @@ def read_docx(data: bytes, limits: BlobConfig) -> Source:
         import docx
     blocks = Blocks("the document", limits.max_characters)
     try:
-        _fill(blocks, docx.Document(io.BytesIO(data)))
+        _fill(blocks, docx.Document(io.BytesIO(_without_media(data))))
     except MemuError:
         raise
     except Exception as error:  # a damaged file may be anything to the parser
@@ -58,8 +59,17 @@ def _check(data: bytes) -> None:
             entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError):
         raise SourceInvalid("this is no Word document (DOCX), whatever its name says, or it is torn.") from None
-    if sum(one.file_size for one in entries if not one.filename.startswith("word/media/")) > LARGEST:
+    if sum(one.file_size for one in entries if not one.filename.startswith(MEDIA)) > LARGEST:
         raise SourceError(f"this Word document unpacks to more than {LARGEST:,} bytes: split it.")
+
+
+def _without_media(data: bytes) -> bytes:
+    """The same with nothing in its pictures: the parser would unpack them all, and nobody looks at them."""
+    slim = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(slim, "w") as copy:
+        for one in archive.infolist():
+            copy.writestr(one.filename, b"" if one.filename.startswith(MEDIA) else archive.read(one))
+    return slim.getvalue()
 
 
 def _fill(blocks: Blocks, document: Any) -> None:
