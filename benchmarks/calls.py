@@ -12,12 +12,11 @@ summary of each touched category: S is taken from the sessions of a conversation
 import argparse
 import asyncio
 import json
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from endpoint import Endpoint, running, said
 
 from memu import MemoryService
 
@@ -28,27 +27,18 @@ LENGTH = 400
 """The default length of a summary in characters."""
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Model(Endpoint):
     """Answers the two forms that `memorize` asks for."""
 
-    protocol_version = "HTTP/1.1"
     items: Mapping[int, list[dict[str, Any]]] = {}
     """What the rules found in each message of the source, by its position."""
 
-    def do_POST(self) -> None:
-        """Answer one request."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+    def reply(self, asked: dict[str, Any]) -> dict[str, Any]:
         data = json.loads(asked["messages"][-1]["content"].split("\n")[1])
         extracting = asked["response_format"]["json_schema"]["name"] == "Memories"
         answer = json.dumps(self._items(data) if extracting else self._summaries(data), ensure_ascii=False)
         sent = sum(len(one["content"]) for one in asked["messages"])
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": answer}}
-        usage = {"prompt_tokens": -(-sent // 4), "completion_tokens": -(-len(answer) // 4)}
-        body = json.dumps({"choices": [choice], "usage": usage}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        return {**said(answer), "usage": {"prompt_tokens": -(-sent // 4), "completion_tokens": -(-len(answer) // 4)}}
 
     def _items(self, messages: list[dict[str, Any]]) -> dict[str, Any]:
         items = [
@@ -61,19 +51,6 @@ class Endpoint(BaseHTTPRequestHandler):
     def _summaries(self, categories: list[dict[str, Any]]) -> dict[str, Any]:
         return {"summaries": [{"category": one["category"], "summary": "x" * LENGTH} for one in categories]}
 
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def endpoint() -> Iterator[str]:
-    """The address of a running endpoint."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
-
 
 async def measure(url: str, name: str) -> dict[str, Any]:
     """The figures of one example."""
@@ -82,7 +59,7 @@ async def measure(url: str, name: str) -> dict[str, Any]:
         by_rules = await service.memorize(resource_url=source)
         messages = await service.get_resource_messages(by_rules["resource"]["id"])
     places = {one["id"]: position for position, one in enumerate(messages)}
-    Endpoint.items = {
+    Model.items = {
         position: [
             {"text": one["summary"], "memory_type": one["memory_type"], "categories": one["categories"]}
             for one in by_rules["items"]
@@ -123,7 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--write", action="store_true", help="keep the figures in benchmarks/results/calls.json")
     options = parser.parse_args()
-    with endpoint() as url:
+    with running(Model) as url:
         figures = asyncio.run(run(url))
     names = list(next(iter(figures.values())))
     print(f"| example | {' | '.join(names)} |\n|{'---|' * (len(names) + 1)}")

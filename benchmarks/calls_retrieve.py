@@ -9,12 +9,10 @@ import asyncio
 import json
 import statistics
 import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+
+from endpoint import Endpoint, running, said
 
 from memu import MemoryService
 
@@ -44,33 +42,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
 }
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Model(Endpoint):
     """Answers each form that is asked for."""
 
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        answer = ANSWERS[asked["response_format"]["json_schema"]["name"]]
-        choice = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": json.dumps(answer)}}
-        body = json.dumps({"choices": [choice]}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def endpoint() -> Iterator[str]:
-    """The address of a running endpoint."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
+    def reply(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return said(json.dumps(ANSWERS[asked["response_format"]["json_schema"]["name"]]))
 
 
 async def measure(url: str, folder: Path) -> dict[str, tuple[float, float]]:
@@ -96,7 +72,7 @@ async def measure(url: str, folder: Path) -> dict[str, tuple[float, float]]:
 
 def main() -> None:
     """Print the figures as a table."""
-    with endpoint() as url, tempfile.TemporaryDirectory() as folder:
+    with running(Model) as url, tempfile.TemporaryDirectory() as folder:
         figures = asyncio.run(measure(url, Path(folder)))
     print("| settings | calls | tokens |\n|---|---|---|")
     for name, (calls, tokens) in figures.items():

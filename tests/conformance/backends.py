@@ -84,11 +84,8 @@ def complaints(connection: sqlite3.Connection) -> list[Any]:
     return [*connection.execute("PRAGMA foreign_key_check").fetchall(), *wrong]
 
 
-class ServerBackend(Backend):
+class OnServer(Backend):
     """A database of its own on a server that the run shares."""
-
-    dialect: ClassVar[type[Server]]
-    machine_runs = runs(20)
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -97,6 +94,23 @@ class ServerBackend(Backend):
 
     def config(self) -> DatabaseConfig:
         return DatabaseConfig(metadata_store={"dsn": self.dsn})
+
+    @cached_property
+    def driver(self) -> Any:
+        """A bare driver's connection or client, made once: the machine looks thousands of times."""
+        return self.server.bare(self.dsn)
+
+    def wipe(self) -> None:
+        if "driver" in self.__dict__:
+            self.driver.close()
+        self.server.drop_database(self.dsn)
+
+
+class ServerBackend(OnServer):
+    """An SQL database."""
+
+    dialect: ClassVar[type[Server]]
+    machine_runs = runs(20)
 
     def records(self, schema: Schema) -> RecordStore:
         kind = self.dsn.partition("://")[0]
@@ -109,16 +123,6 @@ class ServerBackend(Backend):
             found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
         self.driver.rollback()  # or the next look would see the same state again
         return found
-
-    @cached_property
-    def driver(self) -> Any:
-        """A bare driver's connection, made once: the machine looks thousands of times."""
-        return self.server.bare(self.dsn)
-
-    def wipe(self) -> None:
-        if "driver" in self.__dict__:
-            self.driver.close()
-        self.server.drop_database(self.dsn)
 
 
 class PostgresBackend(ServerBackend):
@@ -142,20 +146,12 @@ class MySQLBackend(ServerBackend):
     dialect = MySQL
 
 
-class MongoBackend(Backend):
-    """A database of its own in MongoDB."""
+class MongoBackend(OnServer):
+    """MongoDB."""
 
     name = "mongodb"
     # What stands in for it looks at every document for every question.
     machine_runs = runs(6)
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.server = servers.get(self.name)
-        self.dsn = self.server.create_database()
-
-    def config(self) -> DatabaseConfig:
-        return DatabaseConfig(metadata_store={"dsn": self.dsn})
 
     def records(self, schema: Schema) -> RecordStore:
         return MongoRecordStore(MongoDatabase(self.dsn), schema, grace=3.0)  # the dead make what stands in for it slow
@@ -166,13 +162,3 @@ class MongoBackend(Backend):
         gone = [one["turn"] for one in head["abandoned"]]
         found = rows[table].find({"_born": {"$lte": head["seq"], "$nin": gone}})
         return [one for one in found if one["_died"] > head["seq"] or one["_died"] in gone]
-
-    @cached_property
-    def driver(self) -> Any:
-        """A bare driver's client, made once: the machine looks thousands of times."""
-        return self.server.bare(self.dsn)
-
-    def wipe(self) -> None:
-        if "driver" in self.__dict__:
-            self.driver.close()
-        self.server.drop_database(self.dsn)
