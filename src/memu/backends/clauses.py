@@ -1,6 +1,7 @@
 """Conditions and orders as SQL: what a `Condition` means, spelled so that every server means the same by it."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import NoneType
 from typing import Any
@@ -12,6 +13,14 @@ from memu.backends.dialects import Dialect
 
 CHUNK = 500
 """Values in one IN list; the least that a supported server takes is 999 variables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """Stands for the value of a condition, or for the several of a list, that is given when the statement is run."""
+
+    name: str
+    several: bool = False
 
 
 def clause(dialect: Dialect, tables: Mapping[str, sa.Table], name: str, one: Condition) -> sa.ColumnElement[bool]:
@@ -26,7 +35,11 @@ def clause(dialect: Dialect, tables: Mapping[str, sa.Table], name: str, one: Con
         inner = sa.select(rows.c[one.value.column]).where(*met, rows.c[one.value.column].is_not(None))
         found: sa.ColumnElement[bool] = column.in_(inner)
         return found if one.op == "in_rows" else sa.or_(column.is_(None), sa.not_(found))
-    return _compare(column, one.op, one.value)
+    value = one.value
+    if isinstance(value, Slot):
+        slot = sa.bindparam(value.name, type_=column.type, expanding=value.several)
+        return column.in_(slot) if value.several else _compare(column, one.op, slot)
+    return _compare(column, one.op, value)
 
 
 def _compare(column: Any, op: str, value: Any) -> sa.ColumnElement[bool]:

@@ -11,11 +11,12 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from memu.backends.base import ALONE, Capability, Conflict, Order, RecordStore, Row, Transaction, Where
-from memu.backends.clauses import behind, clause, in_order, parts, put_in_order
+from memu.backends.clauses import parts, put_in_order
 from memu.backends.dialects import MAKING, Dialect
 from memu.backends.inspection import differences
 from memu.backends.ledger import Ledger, Migration
 from memu.backends.mending import mend
+from memu.backends.statements import Statements
 from memu.backends.tables import Schema, Table
 from memu.backends.types import column_type
 from memu.errors import ClosedError, SchemaError
@@ -43,6 +44,8 @@ class SqlRecordStore(RecordStore):
         self.ledger = Ledger(schema.ledger, migrations)
         self.metadata = sa.MetaData()
         self.tables = {table.name: sql_table(table, self.metadata) for table in schema.tables}
+        self.columns = {table.name: [column.name for column in table.columns] for table in schema.tables}
+        self.statements = Statements(dialect, self.tables)
         self._closed = False
         self._connecting = Lock()
         self._engine: Engine | None = dialect.engine()
@@ -253,14 +256,9 @@ class SqlTransaction(Transaction):
                 for row in self.find(table, part, order=order, limit=limit, after=after, columns=asked)
             ]
             return [{name: row[name] for name in columns or row} for row in put_in_order(rows, order)[:limit]]
-        target = self.tables[table]
-        names = columns or [str(column.name) for column in target.columns]
-        statement = sa.select(*(target.c[name] for name in names))
-        statement = statement.where(*self._met(table, where))
-        if after is not None:
-            statement = statement.where(behind(target, order, after))
-        statement = statement.order_by(*(in_order(self.store.dialect, target, name) for name in order)).limit(limit)
-        return [dict(zip(names, row, strict=True)) for row in self.connection.execute(statement)]
+        names = columns or self.store.columns[table]
+        statement, values = self.store.statements.select(table, names, where, order, limit, after)
+        return [dict(zip(names, row, strict=True)) for row in self.connection.execute(statement, values)]
 
     def count(self, table: str, where: Where = ()) -> int:
         """SELECT count(*), in parts for a long list of values."""
@@ -313,7 +311,7 @@ class SqlTransaction(Transaction):
         )
 
     def _met(self, table: str, where: Where) -> Iterator[sa.ColumnElement[bool]]:
-        return (clause(self.store.dialect, self.tables, table, one) for one in where)
+        return self.store.statements.met(table, where)
 
 
 def sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
