@@ -203,6 +203,23 @@ def test_connections_cut_while_they_lay_in_the_pool_are_not_noticed(proxied: tup
         assert len(memory.sync.list_memory_items()["items"]) == 6
 
 
+def test_a_glance_over_connections_cut_in_the_pool_is_made_anew(proxied: tuple[Proxy, str], tmp_path: Path) -> None:
+    proxy, through = proxied
+    with on.service(through, tmp_path) as memory:
+        memory.sync.memorize(chat("maya", 5))
+        fill_pool(memory)
+        records = memory.db.handle.records
+        proxy.cut()
+        assert records.glance(lambda reader: reader.count("memory_items")) == 5
+        with struck(memory, "SELECT count", proxy.cut) as done:
+            assert records.glance(lambda reader: reader.count("memory_items")) == 5
+        assert done
+        proxy.refuse()
+        with pytest.raises(StorageUnavailable) as caught:
+            records.glance(lambda reader: reader.count("memory_items"))
+        check_said(caught.value, f"{proxy.host}:{proxy.port}")
+
+
 def test_a_network_that_refuses_and_one_that_says_nothing(proxied: tuple[Proxy, str], tmp_path: Path) -> None:
     proxy, through = proxied
     with on.service(through, tmp_path, connect_timeout=1.0) as memory:

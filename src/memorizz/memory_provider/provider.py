@@ -1,10 +1,9 @@
 """The provider: every method once, over whatever record store its config opens."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 from memorizz.memory_provider.agents import (
     AGENT_ID,
@@ -25,12 +24,15 @@ from memorizz.memory_provider.ids import known_id, refuse_many, row_id
 from memorizz.memory_provider.memory_type import MemoryType, memory_type
 from memorizz.memory_provider.queries import Query, checked_limit, read_query, scope
 from memorizz.memory_provider.reading import NEWEST_FIRST, Reading
+from memorizz.memory_provider.residents import Found
 from memorizz.memory_provider.results import Document, Results
-from memu.backends.base import Condition, Row, equals
+from memu.backends.base import Condition, Row, Transaction, equals
 from memu.backends.filters import matches
 from memu.errors import InputError, InputTypeError, NotFoundError
 
 logger = logging.getLogger("memorizz.memory_provider")
+
+Answer = TypeVar("Answer")
 
 AGENTS = MemoryType.MEMAGENT
 TRIES = 4
@@ -84,12 +86,24 @@ class RecordProvider(MemoryProvider):
     def _store(self) -> Opened:
         return self._opening.opened
 
-    @contextmanager
-    def _reading(
-        self, kind: MemoryType, owner: Sequence[Condition] = (), *, include_embedding: bool = False
-    ) -> Iterator[Reading]:
+    def _read(
+        self,
+        kind: MemoryType,
+        owner: Sequence[Condition],
+        read: Callable[[Reading], Answer],
+        *,
+        include_embedding: bool = False,
+        several: bool = False,
+    ) -> Answer:
+        """What one question finds in a table, or several on one state of it."""
+
+        def asked(reader: Transaction) -> Answer:
+            return read(Reading(reader, kind, owner, include_embedding=include_embedding))
+
+        if not several:
+            return self._store.records.glance(asked)
         with self._store.records.reader() as reader:
-            yield Reading(reader, kind, owner, include_embedding=include_embedding)
+            return asked(reader)
 
     # --- documents ----------------------------------------------------------------------------------------------------
 
@@ -157,8 +171,8 @@ class RecordProvider(MemoryProvider):
         owner = of_owner(kind, user_id)
         if where is None:
             return None
-        with self._reading(kind, owner, include_embedding=include_embedding) as reading:
-            return reading.first([*where, *owner])
+        conditions = [*where, *owner]
+        return self._read(kind, owner, lambda reading: reading.first(conditions), include_embedding=include_embedding)
 
     def delete_by_id(self, id: Any, memory_store_type: TypeName, *, user_id: Owner = UNSET) -> bool:
         kind, known = memory_type(memory_store_type), known_id(id)
@@ -200,8 +214,13 @@ class RecordProvider(MemoryProvider):
         kind = memory_type(memory_store_type)
         owner = of_owner(kind, user_id)
         most, first = None if limit is None else checked_limit(limit, 0), checked_limit(offset, 0)
-        with self._reading(kind, owner, include_embedding=include_embedding) as reading:
-            return reading.newest(owner, most, first)
+        return self._read(
+            kind,
+            owner,
+            lambda reading: reading.newest(owner, most, first),
+            include_embedding=include_embedding,
+            several=first > 0,
+        )
 
     def retrieve_conversation_history_ordered_by_timestamp(
         self,
@@ -220,8 +239,10 @@ class RecordProvider(MemoryProvider):
         if thread_id is not None:
             asked["thread_id"] = refuse_many(thread_id, "thread_id")
         owner, most = of_owner(kind, user_id), None if limit is None else checked_limit(limit, 0)
-        with self._reading(kind, owner, include_embedding=include_embedding) as reading:
-            return reading.history([*owner, *conditions(kind, asked)], most)
+        where = [*owner, *conditions(kind, asked)]
+        return self._read(
+            kind, owner, lambda reading: reading.history(where, most), include_embedding=include_embedding
+        )
 
     # --- queries ------------------------------------------------------------------------------------------------------
 
@@ -249,24 +270,28 @@ class RecordProvider(MemoryProvider):
         logger.debug("query of %s, limit %d, by likeness: %s", asked.kind.value, asked.limit, asked.by_likeness)
         if asked.by_likeness:
             return self._nearest(asked, include_embedding=include_embedding)
-        with self._reading(asked.kind, asked.owner, include_embedding=include_embedding) as reading:
-            return reading.newest(asked.where, asked.limit)
+        return self._read(
+            asked.kind,
+            asked.owner,
+            lambda reading: reading.newest(asked.where, asked.limit),
+            include_embedding=include_embedding,
+        )
 
     def _nearest(self, asked: Query, *, include_embedding: bool) -> Results:
         store, kind = self._store, asked.kind
-        with store.records.reader() as reader:
-            known = store.dimensions.known(reader, kind)
-            if known is None and asked.text is not None:
-                _warn_of_no_vectors(kind, reader.count(kind.value))
-                return Results()
+        known = store.records.glance(lambda reader: store.dimensions.known(reader, kind))
+        if known is None and asked.text is not None:
+            _warn_of_no_vectors(kind, store.records.glance(lambda reader: reader.count(kind.value)))
+            return Results()
         vector = asked.vector if asked.text is None else store.embed(asked.text)
         assert vector is not None  # noqa: S101 - one of the two is given
         store.dimensions.agree(kind, known, len(vector))
         results = Results()
         for _ in range(TRIES):
             found = store.search.first(kind, vector, asked.where, asked.limit)
-            with self._reading(kind, asked.owner, include_embedding=include_embedding) as reading:
-                results = reading.ranked(found, asked.where)
+            results = self._read(
+                kind, asked.owner, partial(_ranked, found, asked.where), include_embedding=include_embedding
+            )
             if len(results) == len(found):
                 break
         return results
@@ -329,6 +354,10 @@ def _given(source: Any, kind: MemoryType, memory_id: str | None) -> Given:
         if own not in (None, memory_id):
             raise InputError(f"memory_id is {own!r} in the document and {memory_id!r} in the call: expected one.")
     return Given.of(kind, document)
+
+
+def _ranked(found: Sequence[Found], where: Sequence[Condition], reading: Reading) -> Results:
+    return reading.ranked(found, where)
 
 
 def _warn_of_no_vectors(kind: MemoryType, rows: int) -> None:

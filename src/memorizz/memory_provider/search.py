@@ -33,8 +33,7 @@ class Search:
             found = self.nearest(kind, vector, where, asked)
         if len(found) <= limit or found[limit][1] < found[limit - 1][1]:
             return found[:limit]
-        with self.records.reader() as reader:
-            return _cut(reader, kind, found, limit)
+        return self.records.glance(lambda reader: _cut(reader, kind, found, limit))
 
     def nearest(
         self, kind: MemoryType, vector: NDArray[np.float32], where: Sequence[Condition], limit: int

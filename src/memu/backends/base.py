@@ -1,11 +1,11 @@
 """The one storage interface: a record store, its transactions, and the conditions that rows are asked for with."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Flag, auto
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from memu.backends.tables import Schema
 ALONE = ""
 """The lock of a transaction that no other writer of the store may stand beside."""
 
+T = TypeVar("T")
 Row = dict[str, Any]
 Conflict = Literal["error", "ignore", "replace"]
 Operator = Literal["eq", "ne", "in", "gt", "gte", "lt", "lte", "in_rows", "not_in_rows"]
@@ -188,6 +189,15 @@ class RecordStore(ABC):
     @abstractmethod
     def reader(self) -> AbstractContextManager[Transaction]:
         """A consistent view for reading, to be left soon."""
+
+    def glance(self, read: Callable[[Transaction], T]) -> T:
+        """What one question finds: a statement is a consistent view by itself, and may be repeated.
+
+        Args:
+            read: asks the question. Lists of over 500 values are asked in several statements.
+        """
+        with self.reader() as reader:
+            return read(reader)
 
     def nearest(
         self, table: str, vector: NDArray[np.float32], *, where: Where = (), limit: int | None = None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from memu.backends.base import ALONE, Capability, Conflict, Order, RecordStore, Row, Transaction, Where
+from memu.backends.base import ALONE, Capability, Conflict, Order, RecordStore, Row, T, Transaction, Where
 from memu.backends.clauses import parts, put_in_order
 from memu.backends.dialects import MAKING, Dialect
 from memu.backends.inspection import differences
@@ -170,32 +170,36 @@ class SqlRecordStore(RecordStore):
         with self._begun(writes=False) as connection:
             yield SqlTransaction(connection, self)
 
+    def glance(self, read: Callable[[Transaction], T]) -> T:
+        """Without the round trips to begin and end a transaction."""
+        return self._alone(lambda connection: read(SqlTransaction(connection, self)))
+
     def nearest(
         self, table: str, vector: NDArray[np.float32], *, where: Where = (), limit: int | None = None
     ) -> list[tuple[str, float]]:
         """One statement, and so one state; see `Dialect.nearest`."""
-        several = [self._nearest(table, vector, part, limit) for part in parts(where)]
+
+        def found(part: Where) -> list[tuple[str, float]]:
+            return self._alone(lambda one: self.dialect.nearest(one, self.tables, table, vector, part, limit))
+
+        several = [found(part) for part in parts(where)]
         if len(several) == 1:
             return several[0]
         return sorted((row for rows in several for row in rows), key=lambda row: (-row[1], row[0]))[:limit]
 
-    def _nearest(
-        self, table: str, vector: NDArray[np.float32], where: Where, limit: int | None
-    ) -> list[tuple[str, float]]:
-        with self.dialect.translated():
+    def _alone(self, use: Callable[[Connection], T]) -> T:
+        """Run one statement, with no transaction around it."""
+        with self.dialect.turn(writes=False), self.dialect.translated():
             try:
-                return self._nearest_once(table, vector, where, limit)
+                return self._alone_once(use)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
-            return self._nearest_once(table, vector, where, limit)  # the connection may have died in the pool
+            return self._alone_once(use)  # the connection may have died in the pool
 
-    def _nearest_once(
-        self, table: str, vector: NDArray[np.float32], where: Where, limit: int | None
-    ) -> list[tuple[str, float]]:
-        with self.engine.connect() as plain:
-            connection = plain.execution_options(memu_bare=True)
-            return self.dialect.nearest(connection, self.tables, table, vector, where, limit)
+    def _alone_once(self, use: Callable[[Connection], T]) -> T:
+        with self.engine.connect() as connection:
+            return use(connection.execution_options(memu_bare=True))
 
     def settle(self) -> str | None:
         """See `Dialect.settle`."""
@@ -258,7 +262,7 @@ class SqlTransaction(Transaction):
             return [{name: row[name] for name in columns or row} for row in put_in_order(rows, order)[:limit]]
         names = columns or self.store.columns[table]
         statement, values = self.store.statements.select(table, names, where, order, limit, after)
-        return [dict(zip(names, row, strict=True)) for row in self.connection.execute(statement, values)]
+        return [dict(zip(names, row, strict=True)) for row in self.connection.execute(statement, values).all()]
 
     def count(self, table: str, where: Where = ()) -> int:
         """SELECT count(*), in parts for a long list of values."""

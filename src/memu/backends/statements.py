@@ -64,7 +64,7 @@ class Statements:
         target = self.tables[asked.table]
         statement = sa.select(*(target.c[name] for name in asked.columns)).where(*self.met(asked.table, asked.where))
         statement = statement.order_by(*(in_order(self.dialect, target, name) for name in asked.order))
-        return statement.limit(sa.bindparam("most", type_=sa.Integer())) if asked.limited else statement
+        return statement.limit(sa.bindparam("most", type_=sa.BigInteger())) if asked.limited else statement
 
     def met(self, table: str, where: Where) -> Iterator[sa.ColumnElement[bool]]:
         """The clauses of conditions on the rows of a table."""

@@ -1,13 +1,14 @@
 """The meaning of conditions: a store finds exactly the rows that `backends.filters.matches` accepts."""
 
 from datetime import timedelta
+from functools import partial
 from itertools import product
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memu.backends.base import Condition, Operator, RecordStore, Row
+from memu.backends.base import Condition, Operator, RecordStore, Row, Transaction
 from memu.backends.filters import matches
 from memu.testing.probe import NOON, THINGS, RecordSuite, found, put, thing
 
@@ -56,6 +57,10 @@ def _test_of(draw: st.DrawFn, field: str, values: st.SearchStrategy[Any], path: 
     return Condition(field, op, value, path)
 
 
+def _find(where: list[Condition], reader: Transaction) -> list[Row]:
+    return reader.find(THINGS, where, order=("id",))
+
+
 class ConditionTests(RecordSuite):
     """Conditions on columns and inside JSON, on random rows."""
 
@@ -72,6 +77,8 @@ class ConditionTests(RecordSuite):
                     expected = [row["id"] for row in kept if matches(row, where)]
                     assert [row["id"] for row in reader.find(THINGS, where, order=("id",))] == expected, where
                     assert reader.count(THINGS, where) == len(expected)
+                    seen = records.glance(partial(_find, where))
+                    assert [row["id"] for row in seen] == expected, where
 
         agree()
 

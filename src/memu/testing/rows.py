@@ -52,6 +52,8 @@ class RowTests(RecordSuite):
         store.close()
         with pytest.raises(ClosedError), store.reader():
             pass
+        with pytest.raises(ClosedError):
+            store.glance(lambda reader: reader.count(THINGS))
 
     @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
     def test_text_comes_back_as_it_was(self, records: RecordStore, text: str) -> None:
