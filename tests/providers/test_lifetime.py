@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -19,6 +20,7 @@ from memorizz.enums import MemoryMode, MemoryType, RoleType, WorkflowOutcome
 from memorizz.memory_provider import MemoryProvider
 from memorizz.memory_provider import MemoryType as FromPackage
 from memorizz.memory_provider.aio import AsyncMemoryProvider
+from memorizz.memory_provider.config import ProviderConfig
 from memorizz.memory_provider.memory_type import MemoryType as FromModule
 from memorizz.memory_provider.mongodb import MongoDBConfig, MongoDBProvider
 from memorizz.memory_provider.postgresql import PostgreSQLConfig, PostgreSQLProvider
@@ -102,6 +104,27 @@ def test_row_25_what_is_not_given_is_the_environments(monkeypatch: pytest.Monkey
     monkeypatch.setenv("POSTGRES_PORT", "many")
     with pytest.raises(ConfigError, match="POSTGRES_PORT is 'many'"):
         PostgreSQLConfig()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        PostgreSQLConfig,
+        lambda address: PostgreSQLConfig(database=address),
+        lambda address: PostgreSQLConfig(user=address),
+        lambda address: PostgreSQLConfig(address.removeprefix("postgresql://")),
+        SQLiteConfig,
+        lambda address: MongoDBConfig(db_name=address),
+    ],
+)
+def test_an_address_where_a_name_belongs_is_refused_and_not_shown(
+    make: Callable[[str], ProviderConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="is an address") as caught:
+        make(f"postgresql://joe:{PASSWORD}@127.0.0.1:1/memorizz")
+    assert PASSWORD not in str(caught.value)
+    assert not any(tmp_path.iterdir())
 
 
 def test_row_25_configs_are_equal_by_value_and_show_no_password() -> None:

@@ -76,6 +76,14 @@ def texts(config: ProviderConfig, names: Sequence[str]) -> None:
             raise ConfigError(f"{name} is a {type(given).__name__}: expected a string.")
 
 
+def no_address(config: ProviderConfig, names: Sequence[str], remedy: str) -> None:
+    """Raise ConfigError for an option that is a whole address, in which a password may stand: it is not shown."""
+    for name in names:
+        given = getattr(config, name)
+        if isinstance(given, str) and ("://" in given or (name == "host" and "@" in given)):
+            raise ConfigError(f"{name} is an address (not shown: it may hold a password): {remedy}.")
+
+
 def made(records: RecordStore, server: str = "the database") -> RecordStore:
     """The store itself, with its tables; closed again when they cannot be made.
 

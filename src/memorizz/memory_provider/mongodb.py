@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from memorizz.memory_provider.config import ProviderConfig, made, number, texts
+from memorizz.memory_provider.config import ProviderConfig, made, no_address, number, texts
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import SCHEMA
 from memu.backends.base import RecordStore
@@ -33,6 +33,10 @@ class MongoDBConfig(ProviderConfig):
     db_name: str = "memorizz"
     pool_size: int = field(default=15, kw_only=True)
     connect_timeout: float = field(default=10.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse an address before a repr could show it."""
+        no_address(self, ("db_name",), "give it as uri=")
 
     def check(self) -> None:
         super().check()

@@ -8,7 +8,7 @@ from typing import ClassVar
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from memorizz.memory_provider.config import ProviderConfig, made, number, texts
+from memorizz.memory_provider.config import ProviderConfig, made, no_address, number, texts
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
 from memu.backends.base import RecordStore
@@ -55,6 +55,10 @@ class PostgreSQLConfig(ProviderConfig):
     url: str | None = field(default=None, repr=False, kw_only=True)
     pool_size: int = field(default=5, kw_only=True)
     connect_timeout: float = field(default=10.0, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse an address before a repr could show it."""
+        no_address(self, ("host", "database", "user"), "give it by keyword, as url=")
 
     def __repr__(self) -> str:
         """What is used: the url, or its parts; no password."""

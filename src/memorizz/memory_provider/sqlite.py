@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from sqlalchemy.engine import URL
 
-from memorizz.memory_provider.config import ProviderConfig, made
+from memorizz.memory_provider.config import ProviderConfig, made, no_address
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
 from memu.backends.base import RecordStore
@@ -22,6 +22,10 @@ class SQLiteConfig(ProviderConfig):
     """Which file; ":memory:" for none. The other options are those of `ProviderConfig`, by keyword."""
 
     path: str | os.PathLike[str] = "memorizz.db"
+
+    def __post_init__(self) -> None:
+        """Refuse an address before a file is made of it."""
+        no_address(self, ("path",), "expected the name of a file; servers have providers of their own")
 
     def open(self) -> RecordStore:
         """Open the file, and make it where it is missing."""
