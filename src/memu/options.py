@@ -1,6 +1,7 @@
 """What all settings have in common: unknown options are errors, and no error repeats a value, which may be secret."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
@@ -24,7 +25,7 @@ class Settings(BaseModel):
         try:
             super().__init__(**data)
         except ValidationError as error:
-            raise ConfigError(describe_faults(error)) from None
+            raise ConfigError(describe_faults(error, list(type(self).model_fields))) from None
 
 
 def parse(model: type[S], value: S | Mapping[str, Any] | None, name: str) -> S:
@@ -47,12 +48,27 @@ def parse(model: type[S], value: S | Mapping[str, Any] | None, name: str) -> S:
         raise ConfigError(f"{name}: {describe_faults(error)}") from None
 
 
-def describe_faults(error: ValidationError) -> str:
-    """One line for all faults of a settings object, without the values, which may be secret."""
-    return "; ".join(_fault(fault) for fault in error.errors(include_url=False, include_input=False))
+def describe_faults(error: ValidationError, options: Sequence[str] = ()) -> str:
+    """One line for all faults of a settings object, without the values, which may be secret.
+
+    Args:
+        error: what pydantic found.
+        options: the names that there are, for whoever missed one.
+    """
+    return "; ".join(_fault(fault, options) for fault in error.errors(include_url=False, include_input=False))
 
 
-def _fault(fault: Any) -> str:
+def _fault(fault: Any, options: Sequence[str]) -> str:
     place = ".".join(str(part) for part in fault["loc"])
-    message = "unknown option" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+    message = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        message = f"unknown option{_meant(place, options)}"
     return f"{place}: {message}" if place else message
+
+
+def _meant(name: str, options: Sequence[str]) -> str:
+    """What may have been meant."""
+    near = get_close_matches(name, options, n=1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    return f"; expected one of {', '.join(sorted(options))}" if options else ""

@@ -1,6 +1,7 @@
 """Settings that say what is meant: a path, a DSN, an environment variable, a budget."""
 
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -183,3 +184,20 @@ class TestInput:
                 fine = {"in": fine}
             kept = service.sync.create_memory_item(memory_type="tool", memory_content="A saw.", metadata=fine)
         assert kept["memory_item"]["metadata"] == fine
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"llm_config": {"apikey": "sk-canary"}}, "llm_config: apikey: unknown option; did you mean api_key?"),
+        ({"llm_config": {"provider": "ollama", "model": "x"}}, "model: unknown option; did you mean chat_model?"),
+        (
+            {"retrieve_config": {"category": {"zzz": 1}}},
+            "zzz: unknown option; expected one of enabled, top_k",
+        ),
+    ],
+)
+def test_an_unknown_option_is_told_what_there_is(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        MemoryService(user_id="alice", **given)
+    assert "canary" not in str(caught.value)
