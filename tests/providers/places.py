@@ -20,6 +20,8 @@ from servers.server import database_of
 KINDS = ("sqlite", "postgres", "mongodb")
 TYPES = list(MemoryType)
 DIMENSION = 16
+OWN = ("_id", "id", "created_at", "updated_at", "timestamp", "embedding")
+"""What every document gets."""
 
 
 def embed(text: str) -> list[float]:
@@ -64,6 +66,12 @@ class Place:
         """Remove the database."""
         if self.server:
             self.server.drop_database(self.dsn)
+
+
+def bare(document: dict[str, Any] | None) -> dict[str, Any]:
+    """A document without what every document gets."""
+    assert document is not None
+    return {key: value for key, value in document.items() if key not in OWN}
 
 
 def empty(provider: RecordProvider) -> None:

@@ -8,25 +8,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from memorizz.enums import MemoryType, RoleType
-from memorizz.memory_provider.documents import Given, changed, to_document
 from memorizz.memory_provider.provider import RecordProvider
-from memu.errors import FilterError, InputError, InputTypeError
+from memu.errors import InputError, InputTypeError
 
-from .places import TYPES, embed
+from .places import TYPES, bare, embed
 
 LONG, TALK = MemoryType.LONG_TERM_MEMORY, MemoryType.CONVERSATION_MEMORY
-OWN = ("_id", "id", "created_at", "updated_at", "timestamp", "embedding")
-
-
-def bare(document: dict[str, Any] | None) -> dict[str, Any]:
-    """A document without what every document gets."""
-    assert document is not None
-    return {key: value for key, value in document.items() if key not in OWN}
 
 
 class ObjectId:
@@ -285,147 +275,6 @@ def test_row_16_an_update_moves_nothing_to_others(provider: RecordProvider, chan
     same = {"_id": "a", "id": "a", "user_id": "alice", "memory_id": "m"}
     assert provider.update_by_id("a", {**same, "x": 2}, LONG) is True
     assert bare(provider.retrieve_by_id("a", LONG)) == {"user_id": "alice", "memory_id": "m", "x": 2}
-
-
-# --- lists, names, deleting (rows 13 to 15, 17) -----------------------------------------------------------------------
-
-
-def test_row_13_history_is_ascending_by_instant(provider: RecordProvider) -> None:
-    times = [
-        "2024-01-01T12:00:00+02:00",
-        "2024-01-01T11:00:00Z",
-        datetime(2024, 1, 1, 9, tzinfo=UTC),
-        "2024-01-01T10:30:00",
-    ]
-    for place, time in enumerate(times):
-        provider.store(
-            {"content": str(place), "timestamp": time, "memory_id": "m", "thread_id": "odd" if place % 2 else "even"},
-            TALK,
-        )
-    for place in range(4, 7):
-        provider.store({"content": str(place), "timestamp": "2024-01-01T12:00:00Z", "memory_id": "m"}, TALK)
-    provider.store({"content": "other", "memory_id": "m2"}, TALK)
-    read = provider.retrieve_conversation_history_ordered_by_timestamp
-    assert [one["content"] for one in read("m")] == ["2", "0", "3", "1", "4", "5", "6"]
-    assert [one["content"] for one in read("m", limit=3)] == ["4", "5", "6"]
-    assert [one["content"] for one in read("m", limit=0)] == []
-    assert [one["content"] for one in read("m", thread_id="odd")] == ["3", "1"]
-    assert [one["timestamp"] for one in read("m", limit=7)][:3] == [times[2], times[0], times[3]]
-    assert read("M") == read("m%") == read("nobody's") == []
-    assert "embedding" not in read("m")[0]
-    assert read("m", include_embedding=True)[0]["embedding"] is None
-
-
-def test_row_14_lists_are_newest_first_with_pages(provider: RecordProvider) -> None:
-    ids = [provider.store({"n": place}, LONG) for place in range(7)]
-    assert [one["_id"] for one in provider.list_all(LONG)] == ids[::-1]
-    assert [one["n"] for one in provider.list_all(LONG, limit=3)] == [6, 5, 4]
-    assert [one["n"] for one in provider.list_all(LONG, limit=3, offset=2)] == [4, 3, 2]
-    assert [one["n"] for one in provider.list_all(LONG, offset=5)] == [1, 0]
-    assert provider.list_all(LONG, offset=9) == provider.list_all(LONG, limit=0) == []
-    provider.store({"n": "old", "created_at": "1999-01-01"}, LONG)
-    assert provider.list_all(LONG)[-1]["n"] == "old"
-    for bad in (-1, 1.5, True, "3"):
-        with pytest.raises(InputError, match="limit is"):
-            provider.list_all(LONG, limit=bad)  # type: ignore[arg-type]
-
-
-def test_row_15_names(provider: RecordProvider) -> None:
-    for n in range(3):
-        provider.store({"name": "same", "n": n}, LONG)
-    provider.store({"name": "Same", "n": "other"}, LONG)
-    found = provider.retrieve_by_name("same", LONG)
-    assert found is not None
-    assert found["n"] == 2
-    assert provider.delete_by_name("same", LONG) is True
-    assert [one["n"] for one in provider.list_all(LONG)] == ["other", 1, 0]
-    assert provider.delete_by_name("same", LONG, all=True) is True
-    assert [one["n"] for one in provider.list_all(LONG)] == ["other"]
-    assert provider.delete_by_name("same", LONG, all=True) is False
-    assert provider.delete_by_name("same", LONG) is False
-    assert provider.retrieve_by_name("%", LONG) is None
-
-
-def test_row_17_delete_all_of_nothing_is_true(provider: RecordProvider) -> None:
-    assert provider.delete_all(LONG) is True
-    provider.store({}, LONG)
-    provider.store({"_id": "kept"}, TALK)
-    assert provider.delete_all("knowledge_base") is True
-    assert provider.list_all(LONG) == []
-    assert len(provider.list_all(TALK)) == 1
-
-
-def test_arguments_that_hold_several_values_are_refused(provider: RecordProvider) -> None:
-    """The operator injection of other providers: a dict where one value is meant."""
-    provider.store({"name": "N", "memory_id": "m", "user_id": "u"}, TALK)
-    bad: Any = {"$ne": None}
-    calls = [
-        lambda: provider.retrieve_by_id(bad, TALK),
-        lambda: provider.delete_by_id(bad, TALK),
-        lambda: provider.update_by_id(bad, {}, TALK),
-        lambda: provider.retrieve_by_name(bad, TALK),
-        lambda: provider.delete_by_name(bad, TALK, all=True),
-        lambda: provider.list_all(TALK, bad),
-        lambda: provider.retrieve_conversation_history_ordered_by_timestamp(bad),
-        lambda: provider.retrieve_conversation_history_ordered_by_timestamp("m", user_id=bad),
-        lambda: provider.retrieve_conversation_history_ordered_by_timestamp("m", thread_id=bad),
-        lambda: provider.retrieve_by_query(None, TALK, memory_id=bad),
-        lambda: provider.retrieve_by_query(None, TALK, user_id=bad),
-        lambda: provider.retrieve_memory_components_by_query("x", memory_id=bad),
-        lambda: provider.store({}, TALK, memory_id=bad),
-        lambda: provider.store({"_id": bad}, TALK),
-        lambda: provider.retrieve_memagent(bad),
-        lambda: provider.delete_memagent(bad, cascade=True),
-        lambda: provider.update_memagent_memory_ids(bad, []),
-    ]
-    for call in calls:
-        with pytest.raises(FilterError, match="expected a single value"):
-            call()
-    assert len(provider.list_all(TALK)) == 1
-
-
-# --- round trips, without a database ----------------------------------------------------------------------------------
-
-TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"))
-TIMES = st.datetimes() | st.datetimes(timezones=st.timedeltas(-timedelta(hours=14), timedelta(hours=14)).map(timezone))
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXTS
-    | TIMES
-    | st.dates()
-)
-VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS | st.just("$memorizz"), inner), max_leaves=8
-)
-STRICT = {"name": TEXTS | st.none(), "memory_id": TEXTS | st.none(), "user_id": TEXTS | st.none()}
-KEYS = (TEXTS | st.sampled_from(["content", "role", "metadata", "agent_id", "$memorizz"])).filter(
-    lambda key: key not in (*OWN, *STRICT)
-)
-DOCUMENTS = st.builds(
-    lambda some, named: {**some, **named},
-    st.dictionaries(KEYS, VALUES, max_size=5),
-    st.fixed_dictionaries({}, optional=STRICT),
-)
-
-
-@given(DOCUMENTS, DOCUMENTS, st.sampled_from(TYPES))
-@settings(max_examples=100)
-def test_documents_survive_rows_and_updates(document: dict[str, Any], other: dict[str, Any], kind: MemoryType) -> None:
-    row = Given.of(kind, document).row(None)
-    assert bare(to_document(kind, row, include_embedding=False)) == document
-    changes = {key: value for key, value in other.items() if key not in ("user_id", "memory_id")}
-    merged = to_document(kind, changed(kind, row, changes), include_embedding=False)
-    assert bare(merged) == {**document, **changes}
-
-
-@given(st.lists(DOCUMENTS, min_size=1, max_size=4))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_documents_survive_databases(provider: RecordProvider, documents: list[dict[str, Any]]) -> None:
-    for document in documents:
-        assert bare(provider.retrieve_by_id(provider.store(document, LONG), LONG)) == document
 
 
 # --- several at once --------------------------------------------------------------------------------------------------
