@@ -174,7 +174,7 @@ def bare_psycopg(dsn: str, rows: Rows, queries: np.ndarray) -> Iterator[dict[str
     """Prepared statements on one connection, each committed at once."""
     with psycopg.connect(dsn, autocommit=True) as connection:
         connection.execute("SET hnsw.iterative_scan = 'strict_order'")
-        places = ", ".join(["%s::uuid", "%s", "%s", "%s", "%s", "%s::json", "%s::json", "%s::vector", "%s", "%s"])
+        places = ", ".join(["%s::uuid", "%s", "%s", "%s", "%s", "%s::jsonb", "%s::json", "%s::vector", "%s", "%s"])
 
         def run(statement: str, values: Any) -> list[tuple[Any, ...]]:
             return connection.execute(statement, values, prepare=True).fetchall()

@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,8 +14,8 @@ from memorizz.memory_provider.clock import instant, now, positions
 from memorizz.memory_provider.ids import given_id, is_uuid, new_id, row_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document
-from memorizz.memory_provider.schema import DOCUMENT, METADATA, STRICT, text_columns, time_columns
-from memorizz.memory_provider.values import decoded, encoded, plain_text, without_callables
+from memorizz.memory_provider.schema import DOCUMENT, GIVEN_METADATA, METADATA, STRICT, text_columns, time_columns
+from memorizz.memory_provider.values import alike, decoded, encoded, normal, plain_text, without_callables
 from memu.backends.base import Row
 from memu.backends.tables import LENGTHS, Kind
 from memu.backends.vectors import checked
@@ -168,9 +169,15 @@ def _columns(kind: MemoryType, keys: Document, times: Mapping[str, datetime]) ->
     rest = _encoded(without_callables(keys))
     for name, held in text_columns(kind).items():
         row[name] = rest.pop(name) if _fits(name, rest.get(name), held) else None
-    row[METADATA] = rest.pop(METADATA) if has_metadata else None
+    row |= _metadata(rest.pop(METADATA) if has_metadata else None)
     row[DOCUMENT] = rest
     return row
+
+
+def _metadata(given: Document | None) -> Row:
+    """Metadata in the form that every server keeps, and as they were given where that is another one."""
+    kept = normal(given)
+    return {METADATA: kept, GIVEN_METADATA: None if json.dumps(kept) == json.dumps(given) else given}
 
 
 def _encoded(keys: Document) -> Document:
@@ -197,7 +204,8 @@ def kept(kind: MemoryType, row: Row) -> Document:
     document = {key: decoded(one) for key, one in row[DOCUMENT].items()}
     document |= {name: row[name] for name in text_columns(kind) if row[name] is not None}
     if row[METADATA] is not None:
-        document[METADATA] = decoded(row[METADATA])
+        given = row[GIVEN_METADATA]  # unless somebody has changed the column beside it by hand
+        document[METADATA] = decoded(given if given is not None and alike(given, row[METADATA]) else row[METADATA])
     return document
 
 
@@ -214,5 +222,6 @@ def to_document(kind: MemoryType, row: Row, *, include_embedding: bool) -> Docum
 
 def columns_read(kind: MemoryType, *, include_embedding: bool) -> list[str]:
     """The columns that `to_document` needs, and those that rows are put in order by."""
-    names = ["id", "given_id", *text_columns(kind), *time_columns(kind), METADATA, DOCUMENT, "position"]
+    names = ["id", "given_id", *text_columns(kind), *time_columns(kind), METADATA, GIVEN_METADATA]
+    names += [DOCUMENT, "position"]
     return [*names, EMBEDDING] if include_embedding else names

@@ -10,7 +10,8 @@ from sqlalchemy.exc import ArgumentError
 
 from memorizz.memory_provider.config import ProviderConfig, made, no_address, number, texts
 from memorizz.memory_provider.provider import RecordProvider
-from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
+from memorizz.memory_provider.schema import SCHEMA
+from memorizz.memory_provider.upgrades import MIGRATIONS
 from memu.backends.base import RecordStore
 from memu.backends.dialects import parse_dsn
 from memu.backends.postgres import Postgres

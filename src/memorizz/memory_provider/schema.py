@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from memorizz.memory_provider.memory_type import MemoryType
-from memu.backends.ledger import Migration
 from memu.backends.tables import Column, Kind, Schema, Table
 
 META = "memorizz_meta"
@@ -11,6 +10,9 @@ META = "memorizz_meta"
 
 DOCUMENT = "document"
 METADATA = "metadata"
+GIVEN_METADATA = "given_metadata"
+"""Metadata as they were given, where the column beside it holds them in another form."""
+
 TIMESTAMP = "timestamp"
 
 STRICT = ("name", "memory_id", "user_id")
@@ -67,13 +69,14 @@ def _table(kind: MemoryType) -> Table:
         Column("given_id", Kind.NAME, nullable=True),
         *(Column(name, held, nullable=True) for name, held in own.items()),
         *(Column(name, Kind.TIME) for name in time_columns(kind)),
-        Column(METADATA, Kind.JSON, nullable=True),
+        Column(METADATA, Kind.JSONB, nullable=True),
+        Column(GIVEN_METADATA, Kind.JSON, nullable=True),
         Column("embedding", Kind.VECTOR, nullable=True),
         Column(DOCUMENT, Kind.JSON),
         Column("position", Kind.INTEGER),
         Column("seq", Kind.INTEGER, default=0),
     )
-    return Table(kind.value, columns, key=("id",), indexes=tuple(indexes))
+    return Table(kind.value, columns, key=("id",), indexes=tuple(indexes), by_hand=True)
 
 
 SCHEMA = Schema(
@@ -84,5 +87,3 @@ SCHEMA = Schema(
     ledger="memorizz_migrations",
 )
 """All tables."""
-
-MIGRATIONS = (Migration(1, "the first form", lambda _connection: None),)

@@ -8,7 +8,8 @@ from sqlalchemy.engine import URL
 
 from memorizz.memory_provider.config import ProviderConfig, made, no_address
 from memorizz.memory_provider.provider import RecordProvider
-from memorizz.memory_provider.schema import MIGRATIONS, SCHEMA
+from memorizz.memory_provider.schema import SCHEMA
+from memorizz.memory_provider.upgrades import MIGRATIONS
 from memu.backends.base import RecordStore
 from memu.backends.sql import SqlRecordStore
 from memu.backends.sqlite import SQLite

@@ -1,5 +1,6 @@
 """Values as JSON: what JSON cannot hold either keeps its type by a tag, or is refused by name."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -17,6 +18,9 @@ TAG = "$memorizz"
 DEEPEST = 100
 LONGEST_NUMBER = 10**308
 """Whole numbers from here on are no longer what every database takes for a number."""
+
+SMALLEST_BY_EXPONENT = 1e16
+"""From here on Python writes a double with an exponent."""
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -83,6 +87,23 @@ def decoded(value: Any) -> Any:
     if TAG in value:
         return _DECODERS[value[TAG]](value["value"])
     return {key: decoded(one) for key, one in value.items()}
+
+
+def normal(value: Any) -> Any:
+    """Plain JSON in the form of PostgreSQL's `jsonb`: short keys first, one zero, large doubles as integers."""
+    if isinstance(value, dict):
+        keys = sorted(value, key=lambda key: (len(key.encode()), key.encode()))
+        return {key: normal(value[key]) for key in keys}
+    if isinstance(value, list):
+        return [normal(one) for one in value]
+    if isinstance(value, float):
+        return int(value) if abs(value) >= SMALLEST_BY_EXPONENT else value + 0.0  # which makes 0.0 of -0.0
+    return value
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values of plain JSON are the same but for their form."""
+    return json.dumps(normal(one)) == json.dumps(normal(other))
 
 
 def plain_text(value: str, where: str) -> str:

@@ -21,6 +21,9 @@ BUSY_SECONDS = 30.0
 MAKING = "schema"
 """The lock of who makes or migrates the tables."""
 
+BY_HAND = "by_hand"
+"""The note on a table whose rows may also come by hand."""
+
 Fault = tuple[type[errors.MemuError], str]
 """The error of ours for one of a driver's, and what it says."""
 

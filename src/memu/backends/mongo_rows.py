@@ -58,7 +58,7 @@ def changes(table: Table, values: Mapping[str, Any]) -> Document:
         if value is None and not column.nullable:
             raise IntegrityError(f"a row breaks a key of the store: {table.name}.{name} may not be empty.")
         found[name] = stored(column, value)
-        if column.kind is Kind.JSON:
+        if column.kind.is_json:
             found[inside(name)] = sorted(set(scalars(value)))
     return found
 
@@ -69,7 +69,7 @@ def stored(column: Column, value: Any) -> Any:
         return None
     if column.kind is Kind.TIME:
         return _micros(value)
-    if column.kind is Kind.JSON:
+    if column.kind.is_json:
         return json_text(value)
     if column.kind is Kind.VECTOR:
         return [float(number) for number in (value.tolist() if isinstance(value, np.ndarray) else value)]
@@ -103,7 +103,7 @@ def _loaded(kind: Kind, raw: Any) -> Any:
         return None
     if kind is Kind.TIME:
         return EPOCH + raw * MICROSECOND
-    if kind is Kind.JSON:
+    if kind.is_json:
         return json.loads(raw)
     return int(raw) if kind is Kind.INTEGER else raw
 

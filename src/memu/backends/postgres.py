@@ -16,10 +16,10 @@ from sqlalchemy.exc import DBAPIError
 from memu import errors
 from memu.backends.base import ALONE, Capability, Where
 from memu.backends.clauses import clause
-from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, on_conflict, words
+from memu.backends.dialects import BUSY_SECONDS, BY_HAND, MAKING, Fault, on_conflict, words
 from memu.backends.pgvector import Rows, Searches, has_index, make_index
 from memu.backends.server import SILENCE, Server
-from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, PgVector, UtcTime
+from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, Jsonb, PgVector, UtcTime
 from memu.settings import PoolConfig
 
 OLDEST_VECTOR = (0, 8)
@@ -27,6 +27,14 @@ OLDEST_VECTOR = (0, 8)
 
 LARGEST_DOUBLE = 9_223_372_036_854_775_000
 """As JSON writes the last double below 2**63; no filter has a larger number."""
+
+FILLED_IN: dict[type, str] = {
+    sa.Uuid: "gen_random_uuid()",
+    UtcTime: "now()",
+    Json: "'{}'",
+    sa.BigInteger: "0",
+}
+"""What stands in a column that may not be empty, where an INSERT by hand leaves it out."""
 
 LIBPQ = {
     "TCP_KEEPIDLE": "keepalives_idle",
@@ -55,7 +63,12 @@ class Postgres(Server):
         "SELECT table_name, column_name, data_type, collation_name FROM information_schema.columns "
         "WHERE table_schema = current_schema()"
     )
-    kept_as: ClassVar[Mapping[type, str]] = {UtcTime: "timestamp with time zone", sa.BigInteger: "bigint", Json: "json"}
+    kept_as: ClassVar[Mapping[type, str]] = {
+        UtcTime: "timestamp with time zone",
+        sa.BigInteger: "bigint",
+        Json: "json",
+        Jsonb: "jsonb",
+    }
     nulls_first = False
     capabilities = Server.capabilities | Capability.VECTORS
     json_types: ClassVar[Mapping[type, tuple[str, ...]]] = {
@@ -133,14 +146,23 @@ class Postgres(Server):
 
     def json_type(self, column: Any, path: tuple[str, ...]) -> Any:
         """`json_typeof`, which is NULL for what is not there."""
-        return sa.func.coalesce(sa.func.json_typeof(sa.func.json_extract_path(column, *path)), "null")
+        return sa.func.coalesce(_json(column, "typeof", _json(column, "extract_path", column, *path)), "null")
 
     def json_value(self, column: Any, path: tuple[str, ...], kind: type) -> Any:
         """As text, which is then read as what it is; strings are compared byte by byte, like names."""
-        text = sa.func.json_extract_path_text(column, *path)
+        text = _json(column, "extract_path_text", column, *path)
         if kind is str:
             return sa.collate(text, "C")
         return sa.cast(text, sa.Boolean()) if kind is bool else _exact(text)
+
+    def extras(self, tables: Mapping[str, sa.Table]) -> list[str]:
+        """Defaults, so that rows can be inserted by hand into the tables that take them."""
+        return [
+            f'ALTER TABLE "{table.name}" ALTER COLUMN "{column.name}" SET DEFAULT {FILLED_IN[type(column.type)]}'
+            for table in tables.values()
+            for column in table.columns
+            if table.info[BY_HAND] and not column.nullable and type(column.type) in FILLED_IN
+        ]
 
     def fix_dimension(self, connection: Connection, table: sa.Table, dimension: int | None) -> None:
         """The index of the vectors; see `pgvector.make_index`."""
@@ -214,6 +236,12 @@ class Postgres(Server):
             "57P": self.unreachable(error),
             "58": (errors.StorageFull, f"{place}: the server could not write: {said}."),
         }
+
+
+def _json(column: Any, name: str, *arguments: Any) -> Any:
+    """A function of the server's for the type of JSON that a column holds."""
+    kind = "jsonb" if isinstance(column.type, Jsonb) else "json"
+    return getattr(sa.func, f"{kind}_{name}")(*arguments)
 
 
 def _exact(text: Any) -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from memu.backends.base import ALONE, Capability, Conflict, Order, RecordStore, Row, T, Transaction, Where
 from memu.backends.clauses import parts, put_in_order
-from memu.backends.dialects import MAKING, Dialect
+from memu.backends.dialects import BY_HAND, MAKING, Dialect
 from memu.backends.inspection import differences
 from memu.backends.ledger import Ledger, Migration
 from memu.backends.mending import mend
@@ -336,7 +336,7 @@ def sql_table(table: Table, metadata: sa.MetaData) -> sa.Table:
         for one in table.references
     ]
     indexes = [sa.Index(_name("ix", table, names), *names) for names in table.indexes]
-    return sa.Table(table.name, metadata, *columns, *constraints, *indexes)
+    return sa.Table(table.name, metadata, *columns, *constraints, *indexes, info={BY_HAND: table.by_hand})
 
 
 def _name(kind: str, table: Table, columns: Sequence[str]) -> str:

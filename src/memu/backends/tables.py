@@ -18,11 +18,17 @@ class Kind(Enum):
     WORD = "word"  # up to 64 characters: one of a few names
     URL = "url"  # up to 2,048 characters
     TEXT = "text"
-    JSON = "json"
+    JSON = "json"  # as it was written
+    JSONB = "jsonb"  # an object whose form does not matter: a server may sort its keys and write numbers anew
     VECTOR = "vector"  # a list of floats, or nothing
     TIME = "time"  # UTC with microseconds
     INTEGER = "integer"
     BOOLEAN = "boolean"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether paths lead into it."""
+        return self in (Kind.JSON, Kind.JSONB)
 
 
 LENGTHS = {Kind.ID: 36, Kind.UUID: 36, Kind.HASH: 64, Kind.NAME: 255, Kind.WORD: 64, Kind.URL: 2048}
@@ -50,7 +56,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its columns, its primary key, and what else is unique, indexed or refers to another table."""
+    """A table: its columns, its primary key, and what else is unique, indexed or refers to another table.
+
+    `by_hand`: rows may come from others' INSERTs; where the server can, it fills in what those leave out.
+    """
 
     name: str
     columns: tuple[Column, ...]
@@ -58,6 +67,7 @@ class Table:
     uniques: tuple[tuple[str, ...], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     references: tuple[Reference, ...] = ()
+    by_hand: bool = False
 
     def column(self, name: str) -> Column:
         """The column of that name; KeyError when there is none."""

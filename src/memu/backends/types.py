@@ -113,6 +113,23 @@ class Json(TypeDecorator[Any]):
         return json.loads(value) if value is not None and _is_mysql(dialect) else value
 
 
+class Jsonb(Json):
+    """JSON in the form in which PostgreSQL searches it; it keeps neither the order of keys nor how a number is written.
+
+    A number is kept by its digits: a whole one must come as an int, since 1.5e+18 is those of one double in many.
+    """
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Elsewhere it is kept as all JSON is."""
+        if dialect.name != "postgresql":
+            return super().load_dialect_impl(dialect)
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        return dialect.type_descriptor(JSONB(none_as_null=True))
+
+
 def _is_mysql(dialect: Dialect) -> bool:
     return dialect.name in ("mysql", "mariadb")
 
@@ -155,6 +172,7 @@ def column_type(kind: Kind) -> TypeEngine[Any]:
     others: dict[Kind, TypeEngine[Any]] = {
         Kind.TEXT: LongText().with_variant(Text(collation="C"), "postgresql"),
         Kind.JSON: Json(),
+        Kind.JSONB: Jsonb(),
         Kind.VECTOR: JsonVector(),
         Kind.TIME: UtcTime(),
         Kind.INTEGER: BigInteger().with_variant(Integer(), "sqlite"),
