@@ -31,3 +31,11 @@ def place(request: pytest.FixtureRequest, tmp_path: pytest.TempPathFactory) -> I
     made = Place(request.param, tmp_path)
     yield made
     made.drop()
+
+
+@pytest.fixture
+def postgres(tmp_path: pytest.TempPathFactory) -> Iterator[Place]:
+    """A database of the test's own on PostgreSQL."""
+    made = Place("postgres", tmp_path)
+    yield made
+    made.drop()

@@ -3,7 +3,6 @@
 import json
 import math
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -57,13 +56,6 @@ def test_numbers_in_metadata_are_told_from_their_neighbours(provider: RecordProv
 
 
 # --- on PostgreSQL ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def postgres(tmp_path: Any) -> Iterator[Place]:
-    made = Place("postgres", tmp_path)
-    yield made
-    made.drop()
 
 
 def ask(place: Place, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
