@@ -173,6 +173,24 @@ def test_row_03_more_filters(provider: RecordProvider) -> None:
             ask(bad, LONG, limit=9)
 
 
+def test_row_03_metadata_that_are_a_dict_are_not_missing(provider: RecordProvider) -> None:
+    several: dict[str, Any] = {
+        "dict": {"a": 1}, "empty": {}, "other order": {"bb": 1, "a": 2}, "text": "x", "list": ["x"], "null": None,
+    }  # fmt: skip
+    for name, metadata in several.items():
+        store(provider, _id=name, content="x", metadata=metadata)
+    store(provider, _id="missing", content="x")
+    for wanted, found in (
+        (None, {"null", "missing"}),
+        ([None], {"null", "missing"}),
+        ("x", {"text"}),
+        (["x", None], {"text", "null", "missing"}),
+        ("y", set()),
+    ):
+        for asked in ({"metadata": wanted}, {"metadata": wanted, "embedding": embed("x")}):
+            assert set(ids(provider.retrieve_by_query(asked, LONG, limit=9))) == found, asked
+
+
 INJECTIONS = (
     "1=1; DROP TABLE toolbox; SELECT 1",
     "x' OR '1'='1",

@@ -62,6 +62,9 @@ def _conditions(kind: MemoryType, key: Any, value: Any) -> Iterator[Condition]:
         yield _any_of(key, [_time(key, one) for one in values])
     elif key.startswith(f"{METADATA}."):
         yield _at(METADATA, tuple(key.split(".")[1:]), key, values)
+    elif key == METADATA:
+        yield Condition(METADATA, "eq", None)  # a dict, which no value equals, would be there
+        yield _at(DOCUMENT, (key,), key, values)
     elif key in text_columns(kind):
         yield from _in_column(kind, key, values)
     else:
