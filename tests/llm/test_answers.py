@@ -36,6 +36,8 @@ def test_one_bad_item_takes_no_other_with_it(server: Scripted) -> None:
         {"categories": [1, None]},
         {"replaces": None},
         {"replaces": 3},
+        {"repeats": None},
+        {"repeats": [3.0, "x", {}]},
         {"user_id": "bob"},
     ],
     ids=str,

@@ -107,6 +107,7 @@ def _result(parts: Parts, scope: Scope, written: Written, warnings: list[str]) -
         "categories": [category_dict(one) for one in read_categories(parts, database)],
         "relations": relations_of(database, item_ids),
         "superseded": item_dicts(database, written.superseded),
+        "reinforced": item_dicts(database, written.reinforced),
         "operation_id": written.operation_id,
         "stale_categories": written.stale,
         "warnings": warnings,

@@ -74,8 +74,9 @@ class MemoryService(ServiceBase):
 
         Returns:
             `status` ("created", "unchanged", "extended", "replaced" or "new_version"), `resource`, `resources`,
-            `items` that were added, `superseded` items that hold no longer because of them, `categories`, `relations`,
-            `operation_id` for `undo` (None when nothing was written), `stale_categories` and `warnings`;
+            `items` that were added, `superseded` items that hold no longer because of them, `reinforced` older ones
+            that were said again, `categories`, `relations`, `operation_id` for `undo` (None when nothing was written),
+            `stale_categories` and `warnings`;
             `extraction` counts the parts of the source that a language model and that the rules read, `usage` what
             models were asked.
 

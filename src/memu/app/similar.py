@@ -35,4 +35,5 @@ def _search(parts: Parts, scope: Scope, query: Query) -> tuple[Known, ...]:
     database = parts.database.bound(scope)
     ids = [hit.id for hit in search(database.handle, scope, ITEMS, query) if hit.score > 0]
     found = {one.id: one for one in database.memory_item_repo.page({"id__in": ids}, embeddings=False)} if ids else {}
-    return tuple(Known(one.id, one.summary, one.said_at) for one in (found[key] for key in ids if key in found))
+    held = (found[key] for key in ids if key in found)
+    return tuple(Known(one.id, one.summary, one.said_at, one.happened_at, one.speaker) for one in held)

@@ -1,7 +1,7 @@
 """The one transaction of `memorize`: everything that a source gave, or nothing."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +14,17 @@ from memu.app.work import Work
 from memu.backends.base import Condition, Row, equals
 from memu.backends.repeat import repeated
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
-from memu.database.facts import fact_columns, held_since, reinforce, settle_facts, supersede, text_hash
+from memu.database.facts import (
+    fact_columns,
+    held_since,
+    reinforce,
+    reopen,
+    repeats,
+    say_again,
+    settle_facts,
+    supersede,
+    text_hash,
+)
 from memu.database.operations import Operation, Recording
 from memu.database.rows import Wanted, ensure_categories, item_defaults, keep_history, link_items, mark_stale
 from memu.database.sweeping import sweep_scope
@@ -39,6 +49,7 @@ class Written:
     item_ids: list[str] = field(default_factory=list)
     stale: list[str] = field(default_factory=list)
     superseded: list[str] = field(default_factory=list)
+    reinforced: list[str] = field(default_factory=list)
     operation_id: str | None = None
     warnings: list[str] = field(default_factory=list)
 
@@ -126,11 +137,14 @@ class Writing:
         if self.plan.status == "replaced":
             self._carry_over(resource["id"])
         rows, links = self._item_rows(resource["id"], shift, categories)
-        reinforce(self.writer, store, rows, self.recording)
+        alone = say_again(self.writer, self._decided(rows, lambda item: item.repeats))
+        again = reinforce(self.writer, store, rows, self.recording)
         self.writer.put(ITEMS, rows)
         self.recording.created(ITEMS, [row["id"] for row in rows])
         link_items(self.writer, store, links)
-        written = Written(replace(self.plan, resource=resource), [row["id"] for row in rows])
+        mark_stale(self.writer, [row["id"] for row in alone])  # the summaries were worked out without them
+        fresh = [row["id"] for row in rows if not repeats(row)]
+        written = Written(replace(self.plan, resource=resource), fresh, reinforced=again)
         if any(row["said_at"] and row["said_at"] > row["created_at"] for row in rows):
             written.warnings.append("messages are dated in the future: what they say holds from now on.")
         written.stale = self._write_summaries(categories)
@@ -142,10 +156,13 @@ class Writing:
     def _supersede(self, rows: Sequence[Row]) -> list[str]:
         """What the new items make of older ones, and of each other; the summaries that held those words are stale."""
         store = self.parts.database.handle
-        decided = [(one, row) for item, row in zip(self.work.items, rows, strict=True) for one in item.supersedes]
-        ended = supersede(self.writer, store, decided, self.recording)
+        ended = supersede(self.writer, store, self._decided(rows, lambda item: item.supersedes), self.recording)
         ended += settle_facts(self.writer, store, [row["fact_key"] for row in rows], self.recording)
         return list(dict.fromkeys(ended))
+
+    def _decided(self, rows: Sequence[Row], named: Callable[[ExtractedItem], Iterable[str]]) -> list[tuple[str, Row]]:
+        """What the extractor decided of known items: the id of each, with the row of the new item."""
+        return [(one, row) for item, row in zip(self.work.items, rows, strict=True) for one in named(item)]
 
     @property
     def _configured(self) -> Sequence[Any]:
@@ -212,20 +229,24 @@ class Writing:
         former = self.plan.resource or {}
         places = self._places(former["id"])
         gone = []
-        rows = self.writer.find(ITEMS, equals(resource_id=former["id"], valid_to=None))
+        held = self.writer.find(ITEMS, equals(resource_id=former["id"]))
+        rows = [row for row in held if row["valid_to"] is None or repeats(row)]
         self.recording.changed(ITEMS, rows)
         for row in rows:
             moved = _moved(row, places, self.source)
-            if moved is None:
-                gone.append(row)
-            else:
+            if moved is not None:
                 self.writer.update(ITEMS, {"resource_id": resource_id, **moved}, equals(id=row["id"]))
+            elif not repeats(row):
+                gone.append(row)
         if gone:
             store, now = self.parts.database.handle, self.parts.database.handle.now()
             ids = tuple(row["id"] for row in gone)
             keep_history(self.writer, store, "supersede", gone)
             mark_stale(self.writer, ids)
             self.writer.update(ITEMS, {"valid_to": now, "updated_at": now}, [Condition("id", "in", ids)])
+            said = self.writer.find(ITEMS, [Condition("superseded_by", "in", ids)])
+            elsewhere = [row for row in said if repeats(row) and row["resource_id"] != former["id"]]
+            reopen(self.writer, store, elsewhere, self.recording)
 
     def _places(self, former_id: str) -> dict[str, tuple[int, Message]]:
         """For each message of the former version that the new one still has: where it began, and what it is now."""

@@ -1,5 +1,6 @@
 """Facts that change: which item holds, which one took its place and when; and statements that come again."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,9 @@ from memu.sources.hashing import digest, normalized
 
 COUNT, LAST = "reinforcement_count", "last_reinforced_at"
 """Where an item's `extra` says how often its words came again, and when last."""
+
+REPEATS = "repeats"
+"""Where the `extra` of an item names the older one that it was found to say again."""
 
 Ends = dict[str, tuple[datetime, str]]
 """For an item: since when it holds no longer, and the item that took its place."""
@@ -95,12 +99,12 @@ def settle_facts(
     found = {one: end for rows in groups.values() for one, end in settle(rows).items()}
     known = {row["id"]: row["valid_to"] for row in held if row["id"] not in free and row["valid_to"] is not None}
     ends = {one: end for one, end in found.items() if one not in known or end[0] < known[one]}
-    _reopen(writer, store, [row for one, row in free.items() if one not in ends], recording)
+    reopen(writer, store, [row for one, row in free.items() if one not in ends], recording)
     as_they_were = {one for one, row in free.items() if ends.get(one) == (row["valid_to"], row["superseded_by"])}
     return end_items(writer, store, {one: end for one, end in ends.items() if one not in as_they_were}, recording)
 
 
-def _reopen(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
+def reopen(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
     """Let items hold again, with history."""
     if not rows:
         return
@@ -147,41 +151,79 @@ def end_items(writer: ScopedWriter, store: Store, ends: Ends, recording: Recordi
 
 
 def supersede(writer: ScopedWriter, store: Store, pairs: Iterable[tuple[str, Row]], recording: Recording) -> list[str]:
-    """Carry out decisions of an extractor: each item id is superseded by the row of a new item. Returns their ids.
+    """Carry out decisions of an extractor: the items of each pair, an id and the row of a new item, exclude each other.
+
+    The one that was said first holds until the other began, whichever of them became known first; an end that is there
+    stays. Returns the ids of those that hold no longer.
 
     Raises:
         NotFoundError: this scope holds no such item; nothing is to be kept of the call.
     """
-    by = dict(pairs)
-    if not by:
-        return []
-    held = {row["id"]: row for row in writer.find(ITEMS, [Condition("id", "in", tuple(by))])}
-    if missing := by.keys() - held.keys():
+    decided = [(one, row) for one, row in pairs if one != row["id"]]
+    held = _held(writer, (one for one, _ in decided))
+    if missing := {one for one, _ in decided} - held.keys():
         raise NotFoundError(f"there is no memory item {min(missing)!r} in this scope that could be superseded.")
-    live = {one: row for one, row in held.items() if row["valid_to"] is None}
-    ends = {one: (max(began(by[one]), began(row)), by[one]["id"]) for one, row in live.items() if by[one]["id"] != one}
+    ends: Ends = {}
+    for one, row in decided:
+        first, second = sorted((held[one], row), key=began)
+        end = (began(second), second["id"])
+        if first["valid_to"] is None and (first["id"] not in ends or end < ends[first["id"]]):
+            ends[first["id"]] = end
     return end_items(writer, store, ends, recording)
 
 
-def reinforce(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
-    """Count statements that come again on the oldest item that says the same and still holds.
+def _held(writer: ScopedWriter, ids: Iterable[str]) -> dict[str, Row]:
+    named = tuple(set(ids))
+    return {row["id"]: row for row in writer.find(ITEMS, [Condition("id", "in", named)])} if named else {}
 
-    Called before the new rows are put; each of them stays an item of its own, with its own message and time.
+
+def say_again(writer: ScopedWriter, pairs: Iterable[tuple[str, Row]]) -> list[Row]:
+    """Carry out decisions of an extractor: the new item of each pair says what the item of that id says already.
+
+    Called before the rows are put. They are kept with their message and time, but hold by the older one: should that
+    go, they hold themselves. Returns those that do so from the start, since the older one is gone, holds no longer, or
+    was said later.
     """
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row["text_hash"]] = counts.get(row["text_hash"], 0) + 1
-    found: dict[str, Row] = {}
-    for row in writer.find(ITEMS, [Condition("text_hash", "in", tuple(counts)), *LIVE], order=("created_at", "id")):
+    decided = list(pairs)
+    held = _held(writer, (one for one, _ in decided))
+    alone = []
+    for one, row in decided:
+        known = held.get(one)
+        if known is None or known["valid_to"] is not None or began(known) > began(row):
+            alone.append(row)
+        else:
+            row.update(valid_to=began(row), superseded_by=one, extra={**row["extra"], REPEATS: one})
+    return alone
+
+
+def repeats(row: Row) -> bool:
+    """Whether an item holds by an older one that says the same."""
+    return row["superseded_by"] is not None and row["extra"].get(REPEATS) == row["superseded_by"]
+
+
+def reinforce(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> list[str]:
+    """Count statements that come again on the oldest item that says the same and still holds. Returns those items' ids.
+
+    Called before the new rows are put; each of them stays an item of its own, with its own message and time. Those that
+    `say_again` has found count on the item that it names.
+    """
+    counts = Counter(row["superseded_by"] or row["text_hash"] for row in rows)
+    found = _held(writer, (row["superseded_by"] for row in rows if row["superseded_by"]))
+    hashes = tuple(counts.keys() - found.keys())
+    for row in writer.find(ITEMS, [Condition("text_hash", "in", hashes), *LIVE], order=("created_at", "id")):
         found.setdefault(row["text_hash"], row)
     recording.changed(ITEMS, found.values())
     now = store.now().isoformat()
+    again: Counter[str] = Counter()
+    for key, row in found.items():
+        again[row["id"]] += counts[key]
     changes = [
-        {"id": row["id"], "extra": {**row["extra"], COUNT: int(row["extra"].get(COUNT, 0)) + counts[key], LAST: now}}
-        for key, row in found.items()
+        {"id": one, "extra": {**row["extra"], COUNT: int(row["extra"].get(COUNT, 0)) + again[one], LAST: now}}
+        for one, row in {row["id"]: row for row in found.values()}.items()
     ]
     if changes:
         writer.update_each(ITEMS, changes)
     for row in rows:  # the first of several equal ones that are all new counts the others
         if counts.get(row["text_hash"], 0) > 1 and row["text_hash"] not in found:
             row["extra"] = {**row["extra"], COUNT: counts.pop(row["text_hash"]) - 1, LAST: now}
+    return list(again)

@@ -33,7 +33,8 @@ class ExtractedItem:
     where the words say so; `said_at` when they were said. `around` is what its message says beside all its items, and
     the question that it answers: the message is found by those words, too, but they are not remembered for themselves.
     `fact` is what it states of an attribute that has one value at a time; `supersedes` are the ids of items that the
-    extractor itself has found to hold no longer because of this one.
+    extractor itself has found not to hold beside this one: of the two, the one that was said first has ended. `repeats`
+    is nothing, or the id of an item that says all of it already: this one then holds by that one, which counts it.
     """
 
     summary: str
@@ -50,6 +51,7 @@ class ExtractedItem:
     around: str | None = None
     fact: Fact | None = None
     supersedes: tuple[str, ...] = ()
+    repeats: tuple[str, ...] = ()
 
     @property
     def index_text(self) -> str:

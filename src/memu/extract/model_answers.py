@@ -8,9 +8,10 @@ from pydantic import BaseModel, Field, ValidationError, WithJsonSchema, model_va
 from pydantic.json_schema import SkipJsonSchema
 
 Numbers = Annotated[list[int | str], WithJsonSchema({"type": "array", "items": {"type": "integer"}})]
+OneNumber = Annotated[list[int | str], WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "null"}]})]
 
 WORDS = ("memory_type", "happened_at")
-LISTS = ("message_ids", "categories", "replaces")
+LISTS = ("message_ids", "categories", "replaces", "repeats")
 
 _BETWEEN = re.compile(r"[,;\s]+")
 
@@ -24,6 +25,7 @@ class ItemAnswer(BaseModel):
     categories: list[str] = Field(default_factory=list)
     happened_at: str | None = None
     replaces: list[int | str] = Field(default_factory=list)
+    repeats: list[int | str] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -34,7 +36,7 @@ class ItemAnswer(BaseModel):
         words = {name: _word(data.get(name)) or "" for name in WORDS}
         lists = {name: _list(data.get(name)) for name in LISTS}
         lists["categories"] = [str(one) for one in lists["categories"]]
-        for name in ("message_ids", "replaces"):
+        for name in ("message_ids", "replaces", "repeats"):
             lists[name] = [part for one in lists[name] for part in _numbers(one)]
         text = data.get("text")
         return {"text": text if isinstance(text, str) else _word(text), **words, **lists}

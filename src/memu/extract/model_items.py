@@ -17,7 +17,7 @@ from pydantic import Field, WithJsonSchema, create_model
 from pydantic.json_schema import SkipJsonSchema
 
 from memu.extract.base import ExtractedItem
-from memu.extract.model_answers import ItemAnswer, ItemsAnswer, Numbers
+from memu.extract.model_answers import ItemAnswer, ItemsAnswer, Numbers, OneNumber
 from memu.extract.reading import read_sentence
 from memu.extract.summaries import CAPTION_LENGTH
 from memu.extract.types import memory_type
@@ -69,10 +69,14 @@ caption: what the whole of it is about, in one sentence of at most {caption} cha
 
 FILING = "- categories: the names of the categories below that it belongs in, best first; mostly one, at most three.\n"
 
-REPLACING = """\
-The data "known" has what is remembered already. replaces: the ids there of what holds no longer because an item says \
-the same thing newly of the same person or thing, such as a new home, job or favourite; empty for almost all items, \
-and where what is known can be true beside it."""
+KNOWN = """\
+The data "known" has what is remembered already. Each item has two fields more:
+- repeats: the id there of the one that says all that the item says already, in whatever words; null where the item \
+adds anything, such as a number, a time, a place or a name.
+- replaces: the ids there of what cannot be true at the same time as the item, since both say the same thing \
+differently of the same person or thing, such as a home, a job or a favourite, whichever of them was said first; empty \
+for almost all items, and where both can be true.
+Write down what is known already all the same, with its repeats."""
 
 MOST_REPLACED = 3
 """How many memories one item can replace: a hostile message is not to end many."""
@@ -83,6 +87,8 @@ MOST_REPLACED_AT_ONCE = 5
 REFUSED_TOLD = 5
 """How many items that are none are told one by one."""
 
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
+"""A word; of scripts without spaces, a character."""
 _DATE = re.compile(r"(\d{4})-(\d\d)(?:-(\d\d))?")
 _YEARS = range(1000, 9999)  # what every database can keep, in every time zone
 
@@ -115,11 +121,11 @@ class ModelReader:
 
     @cached_property
     def _form(self) -> type[ItemsAnswer]:
-        return self._make_form({"replaces": (SkipJsonSchema[list[int | str]], Field(default_factory=list))})
+        return self._make_form({name: _field(SkipJsonSchema[list[int | str]]) for name in ("repeats", "replaces")})
 
     @cached_property
     def _form_beside_known(self) -> type[ItemsAnswer]:
-        return self._make_form({"replaces": (Numbers, Field(default_factory=list))})
+        return self._make_form({"repeats": _field(OneNumber), "replaces": _field(Numbers)})
 
     def _make_form(self, further: dict[str, Any]) -> type[ItemsAnswer]:
         names = [one.name for one in self.settings.memory_categories]
@@ -134,7 +140,7 @@ class ModelReader:
         item = create_model("Item", __base__=ItemAnswer, **fields)
         return create_model("Memories", __base__=ItemsAnswer, items=(list[item], ...))  # type: ignore[valid-type]
 
-    def instructions(self, modality: str, *, replacing: bool = False) -> str:
+    def instructions(self, modality: str, *, known: bool = False) -> str:
         """What to do; of the library's words and the operator's only."""
         categories = {one.name: one.description for one in self.settings.memory_categories}
         task = TASK.format(modality=modality, caption=CAPTION_LENGTH, filing=FILING if categories else "")
@@ -143,7 +149,7 @@ class ModelReader:
             parts.append(f"The categories: {encode(categories)}")
         if told := prompt_text(self.settings.multimodal_preprocess_prompts.get(modality)):
             parts.append(_filled(told))
-        return "\n\n".join([*parts, REPLACING] if replacing else parts)
+        return "\n\n".join([*parts, KNOWN] if known else parts)
 
     def prompt(self, source: Source, window: Window) -> tuple[Message, ...]:
         """What is asked about a window."""
@@ -152,7 +158,7 @@ class ModelReader:
             data["before"] = [_told(source, one) for one in window.before]
         if window.known:
             data["known"] = [_remembered(number, one) for number, one in enumerate(window.known)]
-        return build(self.instructions(source.modality, replacing=bool(window.known)), data)
+        return build(self.instructions(source.modality, known=bool(window.known)), data)
 
     def read(self, source: Source, window: Window, answer: ItemsAnswer) -> Read:
         """The items of an answer, each at its place in the text; what points at nothing is left out, and said."""
@@ -180,7 +186,8 @@ class ModelReader:
         messages = [source.messages[position] for position in positions]
         pieces = [piece for piece in window.pieces if piece.position in positions]
         when = _date(one.happened_at)
-        said_at = max((message.at for message in messages if message.at), default=None)
+        replaced = _shown(one.replaces, window)[:MOST_REPLACED]
+        repeated = [] if replaced else _shown(one.repeats, window)[:1]
         return ExtractedItem(
             summary=text,
             memory_type=self._type(one.memory_type, text, dated=when is not None),
@@ -188,12 +195,13 @@ class ModelReader:
             start=pieces[0].start,
             end=pieces[-1].end,
             speaker=_common(message.speaker for message in messages),
-            said_at=said_at,
+            said_at=max((message.at for message in messages if message.at), default=None),
             happened_at=when,
             heading=_common(message.heading for message in messages),
             categories=self._categories(one.categories),
             note=NOTE,
-            supersedes=_replaced(one.replaces, window, said_at),
+            supersedes=tuple(known.id for known in replaced),
+            repeats=tuple(known.id for known in repeated if _adds_nothing(text, when, known)),
         )
 
     def _type(self, named: str, text: str, *, dated: bool) -> str:
@@ -207,6 +215,10 @@ class ModelReader:
         """The configured ones among those named; None, which leaves the filing to the rules, when there is none."""
         known = {one.name.casefold(): one.name for one in self.settings.memory_categories}
         return tuple(dict.fromkeys(known[key] for one in named if (key := one.strip().casefold()) in known)) or None
+
+
+def _field(kind: Any) -> tuple[Any, Any]:
+    return kind, Field(default_factory=list)
 
 
 def _one_of(names: Sequence[str]) -> dict[str, Any]:
@@ -238,14 +250,30 @@ def _add_words(source: Source, items: Sequence[ExtractedItem]) -> None:
 
 
 def _remembered(number: int, one: Known) -> dict[str, Any]:
-    told = {"id": number, "text": one.text[:LONGEST_KNOWN]}
-    return {**told, "at": one.said_at.isoformat(timespec="minutes")} if one.said_at else told
+    told = {
+        "id": number,
+        "speaker": one.speaker,
+        "at": one.said_at.isoformat(timespec="minutes") if one.said_at else None,
+        "text": one.text[:LONGEST_KNOWN],
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
-def _replaced(named: Iterable[int | str], window: Window, said_at: datetime | None) -> tuple[str, ...]:
-    """The ids of what an item replaces: among what was shown, and not said later than the item itself."""
-    shown = [window.known[number] for number in sorted(_numbers(named)) if number < len(window.known)]
-    return tuple(one.id for one in shown if not (one.said_at and said_at and one.said_at > said_at))[:MOST_REPLACED]
+def _shown(named: Iterable[int | str], window: Window) -> list[Known]:
+    """What is named of that which was shown as known."""
+    return [window.known[number] for number in sorted(_numbers(named)) if number < len(window.known)]
+
+
+def _adds_nothing(text: str, happened_at: datetime | None, known: Known) -> bool:
+    """Whether an item can be what is known already; in doubt it is new, since one too many does less harm than none.
+
+    Most of its words have to be there, and all of its numbers, and it has to be of the same day: so what a hostile
+    message has a model say of other messages is not lost, and neither is what happens again.
+    """
+    words, there = (set(_WORD.findall(one.casefold())) for one in (text, f"{known.speaker} {known.text}"))
+    same_day = happened_at is None or happened_at == known.happened_at
+    fresh = words - there
+    return same_day and 2 * len(fresh) <= len(words) and not any(character.isdigit() for character in "".join(fresh))
 
 
 def _positions(named: Iterable[int | str], window: Window) -> list[int]:

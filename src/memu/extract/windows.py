@@ -28,11 +28,13 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Something that is remembered already, and that a new message may end."""
+    """Something that is remembered already, and that a new message may end or say again."""
 
     id: str
     text: str
     said_at: datetime | None = None
+    happened_at: datetime | None = None
+    speaker: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

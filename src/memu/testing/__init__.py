@@ -3,6 +3,7 @@
 from memu.testing.backend import ALICE, BOB, Backend, Rows, Suite
 from memu.testing.changing import ChangeTests
 from memu.testing.conditions import ConditionTests
+from memu.testing.deciding import DecisionTests
 from memu.testing.editing import EditTests
 from memu.testing.finding import MeaningTests, RetrieveTests
 from memu.testing.keeping import DatabaseTests
@@ -25,6 +26,7 @@ class BackendTests(
     ListTests,
     EditTests,
     ChangeTests,
+    DecisionTests,
     ToolTests,
     DatabaseTests,
     RetrieveTests,

@@ -21,6 +21,7 @@ RESULT = {
     "categories",
     "relations",
     "superseded",
+    "reinforced",
     "operation_id",
     "stale_categories",
     "warnings",
