@@ -4,17 +4,15 @@ import json
 import math
 from typing import Any
 
-import mongomock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mongomock.filtering import filter_applies
 
-from memu.backends.base import Condition, Operator, equals
+from memu.backends.base import Condition, Operator
 from memu.backends.filters import matches
-from memu.backends.mongo import MongoDatabase, MongoRecordStore
 from memu.backends.mongo_query import clause
 from memu.backends.mongo_rows import document, entry, sortable
-from memu.testing.probe import SCHEMA, THINGS, found, put, thing
+from memu.testing.probe import SCHEMA, THINGS, thing
 
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**64), 2**64)
 KEYS = st.sampled_from(["k", "", "a.b", "$gt", '"', "\\", "]", "é", "😀", "k\x00"]) | st.text(max_size=3)
@@ -76,23 +74,3 @@ def test_conditions_inside_json_mean_what_the_reference_says(asked: tuple[dict[s
     kept = document(TABLE, thing("1", data=data))
     assert json.loads(kept["data"]) == data
     assert filter_applies(clause(TABLE, where[0]), kept) == matches({"data": data}, where)
-
-
-def test_the_store_works_on_mongomock_itself() -> None:
-    client = mongomock.MongoClient()
-    store = MongoRecordStore(MongoDatabase("mongodb://localhost/memu"), SCHEMA, connect=lambda *_: client)
-    store.create()
-    store.validate()
-    put(store, thing("1", data={"n": 1}), thing("2", vector=[0.0, 1.0]), thing("3", vector=[1.0, 1.0]))
-    with store.transaction() as transaction:
-        transaction.update(THINGS, {"name": "met"}, [Condition("data", "gte", 1, ("n",))])
-    assert [row["id"] for row in found(store, equals(name="met"))] == ["1"]
-    assert [one for one, _ in store.nearest(THINGS, upward(), limit=2)] == ["2", "3"]
-    assert store.nearest(THINGS, upward(), where=equals(id="1")) == []
-    store.close()
-
-
-def upward() -> Any:
-    import numpy as np
-
-    return np.array([0.1, 1.0], dtype=np.float32)

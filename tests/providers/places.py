@@ -15,9 +15,13 @@ from memorizz.memory_provider.postgresql import PostgreSQLConfig, PostgreSQLProv
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.schema import META, SCHEMA
 from memorizz.memory_provider.sqlite import SQLiteConfig, SQLiteProvider
+from mongodb.in_process import InProcess
 from servers.server import database_of
 
-KINDS = ("sqlite", "postgres", "mongodb")
+REACHABLE = ("sqlite", "postgres", "mongodb")
+"""The kinds of databases that other processes can reach."""
+IN_PROCESS = "mongodb-in-process"
+KINDS = (*REACHABLE, IN_PROCESS)
 TYPES = list(MemoryType)
 DIMENSION = 16
 OWN = ("_id", "id", "created_at", "updated_at", "timestamp", "embedding")
@@ -38,7 +42,7 @@ class Place:
     def __init__(self, kind: str, folder: Path) -> None:
         self.kind = kind
         self.path = folder / "memorizz.db"
-        self.server = None if kind == "sqlite" else servers.get(kind)
+        self.server: Any = None if kind == "sqlite" else InProcess() if kind == IN_PROCESS else servers.get(kind)
         self.dsn = self.server.create_database() if self.server else ""
 
     def open(self, **options: Any) -> RecordProvider:
@@ -48,7 +52,7 @@ class Place:
             "postgres": lambda **more: PostgreSQLProvider(PostgreSQLConfig(url=self.dsn, **more)),
             "mongodb": lambda **more: MongoDBProvider(MongoDBConfig(self.dsn, database_of(self.dsn), **more)),
         }
-        return make[self.kind](**{"embedder": embed, **options})
+        return make[self.kind.partition("-")[0]](**{"embedder": embed, **options})
 
     def tables(self) -> set[str]:
         """The names of the tables, without the library."""
@@ -56,7 +60,7 @@ class Place:
             with closing(sqlite3.connect(self.path)) as connection:
                 return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         with closing(self.server.bare(self.dsn)) as connection:
-            if self.kind == "mongodb":
+            if self.kind.startswith("mongodb"):
                 return set(connection[database_of(self.dsn)].list_collection_names())
             cursor = connection.cursor()
             cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()")

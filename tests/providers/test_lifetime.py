@@ -29,7 +29,7 @@ from memorizz.memory_provider.sqlite import SQLiteConfig, SQLiteProvider
 from memu.errors import ClosedError, ConfigError, InputTypeError, MemuError, StorageUnavailable, VectorError
 from servers import PASSWORD
 
-from .places import TABLES, TYPES, Place, embed
+from .places import REACHABLE, TABLES, TYPES, Place, embed
 
 LONG = MemoryType.LONG_TERM_MEMORY
 
@@ -363,6 +363,7 @@ for child in children:
 """
 
 
+@pytest.mark.parametrize("place", REACHABLE, indirect=True)
 def test_ten_processes_open_a_new_database_at_once(place: Place) -> None:
     address = str(place.path) if place.kind == "sqlite" else place.dsn
     command = [sys.executable, "-c", PROGRAM, place.kind, address, address.rpartition("/")[2].partition("?")[0]]

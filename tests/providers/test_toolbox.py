@@ -17,7 +17,7 @@ from memorizz.memory_provider.sqlite import SQLiteProvider
 from memorizz.signatures import tool_document
 from memu.errors import ConfigError, InputTypeError
 
-from .places import Place, embed
+from .places import REACHABLE, Place, embed
 from .tools import add, later, weather
 
 ROOT = Path(__file__).parents[2]
@@ -149,6 +149,7 @@ with place.open() as provider:
 """
 
 
+@pytest.mark.parametrize("place", REACHABLE, indirect=True)
 def test_two_processes_that_register_the_same_tools_make_one_row_each(place: Place, tmp_path: Path) -> None:
     go, ready = tmp_path / "go", [tmp_path / "one", tmp_path / "other"]
     arguments = [str(ROOT / "tests"), place.kind, str(place.path), place.dsn]
