@@ -2,8 +2,9 @@
 
 Usage: python benchmarks/memorizz_provider.py [--rows 20000] [--queries 100] [--stores 1000] [--dsn DSN] [--write]
 
-First: memories hold 1/200, 1/50, 1/20 and 1/5 of the rows, with random vectors of 256 dimensions, the hardest for an
-index. Each is asked for its 10 nearest rows: how many came, and how many of them are the true ones. Then: documents
+First: memories hold 1/200, 1/50, 1/20, 1/5 and 1/2 of the rows, with random vectors of 256 dimensions, the hardest for
+an index. Each is asked for its 10 nearest rows: how many came, and how many of them are the true ones; on PostgreSQL
+the largest also by the index, as if its rows were too many to be compared one by one. Then: documents
 stored, read by id and searched per second, by the provider and by bare psycopg or sqlite3 on tables that the provider
 made, with all their indexes, in a database of their own. The two take turns in short spells, so that a busy machine is
 busy for both. The bare search is the fastest of two, by the index and one by one, that brings all rows and no worse
@@ -20,17 +21,18 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import orjson
 import psycopg
 
-from memorizz.memory_provider import MemoryType
+from memorizz.memory_provider import MemoryType, postgresql
 from memorizz.memory_provider.postgresql import PostgreSQLConfig, PostgreSQLProvider
 from memorizz.memory_provider.provider import RecordProvider
 from memorizz.memory_provider.sqlite import SQLiteConfig, SQLiteProvider
@@ -39,7 +41,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memorizz.json"
 LONG = MemoryType.LONG_TERM_MEMORY
 DIMENSION, K, SPELL, BATCH = 256, 10, 25, 1000
-SHARES = {"1/200": 200, "1/50": 50, "1/20": 20, "1/5": 5}
+SHARES = {"1/200": 200, "1/50": 50, "1/20": 20, "1/5": 5, "1/2": 2}
+LARGEST = "1/2"
 SEARCHED = "1/20"
 """The memory that is searched for speed."""
 
@@ -105,10 +108,12 @@ def load(provider: RecordProvider, rows: Rows) -> float:
 # --- filters before the cut -------------------------------------------------------------------------------------------
 
 
-def filtered(provider: RecordProvider, rows: Rows, queries: np.ndarray) -> dict[str, Any]:
+def filtered(
+    provider: RecordProvider, rows: Rows, queries: np.ndarray, shares: Iterable[str] = SHARES
+) -> dict[str, Any]:
     """By share: rows that came of K, how many are the true ones, and milliseconds."""
     table = {}
-    for share in SHARES:
+    for share in shares:
         came, hits, times = [], [], []
         for query in queries:
             started = time.perf_counter()
@@ -255,8 +260,18 @@ def on_postgresql(dsns: list[str], rows: Rows, queries: np.ndarray, stores: int)
         for dsn in dsns:
             with psycopg.connect(dsn, autocommit=True) as connection:
                 connection.execute("VACUUM ANALYZE long_term_memory")
+        by_index = filtered_by_index(dsns[0], rows, queries)
         with bare_psycopg(dsns[1], rows, queries) as bare:
-            return measured(provider, rows, queries, stores, bare, spent)
+            return measured(provider, rows, queries, stores, bare, spent) | {"by_index": by_index}
+
+
+def filtered_by_index(dsn: str, rows: Rows, queries: np.ndarray) -> dict[str, Any]:
+    """The largest share, left to the index."""
+    with (
+        patch.object(postgresql, "compared", lambda _dimension: 0),
+        PostgreSQLProvider(PostgreSQLConfig(url=dsn)) as provider,
+    ):
+        return filtered(provider, rows, queries, [LARGEST])
 
 
 def on_sqlite(folder: Path, rows: Rows, queries: np.ndarray, stores: int) -> dict[str, Any]:
@@ -282,11 +297,12 @@ def measured(
 
 def show(name: str, found: dict[str, Any]) -> None:
     print(f"== {name}: {found['stored_together_per_s']:.0f} documents a second, {BATCH} at once")
-    for share, one in found["filters"].items():
-        print(
-            f"{share:>6} of the rows: {one['rows']:.1f} of {K} came (fewest {one['fewest']}), "
-            f"recall {one['recall']:.3f}, {one['median_ms']:.2f} ms"
-        )
+    for way in ("filters", "by_index"):
+        for share, one in found.get(way, {}).items():
+            print(
+                f"{share:>6} of the rows, {way}: {one['rows']:.1f} of {K} came (fewest {one['fewest']}), "
+                f"recall {one['recall']:.3f}, {one['median_ms']:.2f} ms"
+            )
     for what, speeds in found["per_second"].items():
         print(f"{what:>11}: " + ", ".join(f"{way} {speed}" for way, speed in speeds.items()))
 

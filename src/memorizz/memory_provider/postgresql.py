@@ -19,6 +19,18 @@ from memu.backends.sql import SqlRecordStore
 from memu.errors import ConfigError
 from memu.settings import PoolConfig
 
+MOST_COMPARED, LEAST_COMPARED = 20_000, 5_000
+MOST_NUMBERS = 5_000 * 1536
+"""So many vectors are compared one by one, at least and at most; between those, so many numbers."""
+
+
+def compared(dimension: int) -> int:
+    """How many documents a search compares one by one.
+
+    Where vectors are alike in nothing, an index needs longer than that to find nearly all of the nearest.
+    """
+    return min(MOST_COMPARED, max(LEAST_COMPARED, MOST_NUMBERS // dimension))
+
 
 def _setting(name: str, default: str) -> Callable[[], str]:
     return lambda: os.environ.get(f"POSTGRES_{name}") or default
@@ -91,7 +103,7 @@ class PostgreSQLConfig(ProviderConfig):
         pool = PoolConfig(
             pool_size=self.pool_size, max_overflow=2 * self.pool_size, connect_timeout=self.connect_timeout
         )
-        return made(SqlRecordStore(Postgres(self._address(), pool), SCHEMA, MIGRATIONS), "PostgreSQL")
+        return made(SqlRecordStore(Postgres(self._address(), pool, compared), SCHEMA, MIGRATIONS), "PostgreSQL")
 
     def _address(self) -> URL:
         if self.url is not None:

@@ -1,4 +1,8 @@
-"""The rows nearest to a vector: asked of the server where it searches, of vectors in memory elsewhere; always exact."""
+"""The rows nearest to a vector: asked of the server where it searches, else of vectors in memory, which is exact.
+
+PostgreSQL compares few rows one by one (`postgresql.compared`), which is exact, too; many it seeks by an index of the
+nearest neighbours, which may pass over some.
+"""
 
 from collections.abc import Sequence
 

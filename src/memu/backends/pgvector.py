@@ -28,6 +28,16 @@ LARGEST_INDEXED = 4000
 
 FEW = 5000
 """Rows that are sooner compared one by one than found by the index."""
+
+Few = Callable[[int], int]
+"""How many rows, by the dimension of their vectors, are compared one by one."""
+
+
+def few(_dimension: int) -> int:
+    """As many whatever the dimension."""
+    return FEW
+
+
 COUNT_AGAIN_SECONDS = 60.0
 MOST_SIZES = 10_000
 
@@ -76,7 +86,8 @@ _INDEXES = sa.text(
 class Searches:
     """Chooses how to search, and remembers the statements and how many rows there were to go through."""
 
-    def __init__(self) -> None:
+    def __init__(self, few: Few = few) -> None:
+        self._few = few
         self._sizes = _Sizes()
         self._texts: dict[Hashable, str] = {}
 
@@ -90,7 +101,8 @@ class Searches:
         if limit is None:
             return _best_first(ask(_all))
         dimension = len(vector)
-        if dimension <= LARGEST_INDEXED and not self._sizes.few(rows.known_as, lambda: ask(_some)[0][0]):
+        few = self._few(dimension)
+        if dimension <= LARGEST_INDEXED and not self._sizes.few(rows.known_as, lambda: ask(_some, few)[0][0]):
             found = _best_first(ask(_by_index, dimension))
             if len(found) == limit:
                 return found
@@ -203,13 +215,13 @@ def _by_index(table: sa.Table, where: sa.ColumnElement[bool], dimension: int) ->
     return nearest_first.limit(sa.bindparam("most", type_=Untyped()))
 
 
-def _some(table: sa.Table, where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+def _some(table: sa.Table, where: sa.ColumnElement[bool], few: int) -> sa.Select[Any]:
     """Whether there are few rows; counted no further than it takes to know."""
     some: sa.Select[Any] = (
         sa.select(sa.literal_column("1")).select_from(table).where(where, table.c.embedding.is_not(None))
     )
-    some = some.limit(sa.literal_column(str(FEW + 1)))
-    return sa.select(sa.func.count() <= sa.literal_column(str(FEW))).select_from(some.subquery())
+    some = some.limit(sa.literal_column(str(few + 1)))
+    return sa.select(sa.func.count() <= sa.literal_column(str(few))).select_from(some.subquery())
 
 
 def _distance(column: Any, kind: PgVector) -> Any:
@@ -225,7 +237,7 @@ class _Sizes:
         self._lock = Lock()
 
     def few(self, key: Hashable, look: Callable[[], bool]) -> bool:
-        """Whether there are at most FEW; looked at anew when nobody has for some time."""
+        """Whether there are few; looked at anew when nobody has for some time."""
         with self._lock:
             held = self._known.get(key)
         now = monotonic()

@@ -17,7 +17,7 @@ from memu import errors
 from memu.backends.base import ALONE, Capability, Where
 from memu.backends.clauses import clause
 from memu.backends.dialects import BUSY_SECONDS, BY_HAND, MAKING, Fault, on_conflict, words
-from memu.backends.pgvector import Rows, Searches, has_index, make_index
+from memu.backends.pgvector import Few, Rows, Searches, few, has_index, make_index
 from memu.backends.server import SILENCE, Server
 from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, Jsonb, PgVector, UtcTime
 from memu.settings import PoolConfig
@@ -78,9 +78,10 @@ class Postgres(Server):
         float: ("number",),
     }
 
-    def __init__(self, url: URL, pool: PoolConfig | None = None) -> None:
+    def __init__(self, url: URL, pool: PoolConfig | None = None, few: Few = few) -> None:
+        """`few` says how many rows a search compares one by one before it asks the index."""
         super().__init__(url, pool)
-        self.vectors = Searches()
+        self.vectors = Searches(few)
 
     def connect(self) -> Engine:
         """Unescaped JSON, as everywhere."""
