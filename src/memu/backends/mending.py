@@ -31,8 +31,13 @@ def mend(dialect: Dialect, connection: Connection, metadata: sa.MetaData) -> Non
         _Mender(connection, metadata).mend_existing()
         metadata.create_all(connection)
         _Mender(connection, metadata).add_references()
-    if left := sorted(one.what for one in differences(dialect, connection, tables)):
-        raise SchemaError(f'{"; ".join(left)}. ddl_mode="create" cannot mend that without losing something.')
+    if left := differences(dialect, connection, tables):
+        others, what = sorted({one.table for one in left}), sorted(one.what for one in left)
+        raise SchemaError(
+            f"{dialect.place} has tables of the same names in another form ({', '.join(others)}), which cannot be "
+            "mended without losing something. Rename them, use another database, or change by hand what differs: "
+            f"{'; '.join(what)}."
+        )
 
 
 class _Mender:
