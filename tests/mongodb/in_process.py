@@ -36,6 +36,9 @@ ONE_AT_A_TIME: tuple[tuple[type, tuple[str, ...]], ...] = (
 )
 """What a server carries out by itself, and mongomock in several steps, between which other threads come in."""
 
+COMMAND = mongomock.Database.command
+"""Mongomock's own, which `InProcess` exchanges while it has a database, as that of a whole run may have one."""
+
 _LOCK = threading.RLock()
 
 

@@ -13,7 +13,7 @@ import pytest
 from memu.backends.base import Condition, equals
 from memu.backends.mongo import MongoDatabase
 from memu.testing.probe import SCHEMA, THINGS, found, put, thing
-from mongodb.in_process import InProcess
+from mongodb.in_process import COMMAND, InProcess
 
 
 @pytest.fixture
@@ -89,4 +89,4 @@ def test_what_mongomock_lacks_and_the_store_does_without() -> None:
     with pytest.raises(NotImplementedError, match="vectorSearch"):
         list(rows.aggregate([{"$vectorSearch": {"path": "v"}}]))
     with pytest.raises(TypeError, match="command"):
-        client.memu.command("compact", "rows")
+        COMMAND(client.memu, "compact", "rows")
