@@ -68,6 +68,9 @@ class MemorizeConfig(Settings):
     undone; what they changed is kept for that long. With `enable_item_references` the summaries of categories name the
     item behind each sentence, as `[ref:id]` (`memu.utils.references`).
 
+    `max_calls` and `max_tokens` bound what one `memorize` may ask of endpoints, for words and for vectors; the rules do
+    what is left, but vectors that are not to be had any more are an error.
+
     The other options are a language model's, and an error where none is configured:
 
     - `memory_type_prompts`: what is to be remembered as a memory type, for each type in the operator's own words.
@@ -76,7 +79,6 @@ class MemorizeConfig(Settings):
     - `memory_extract_llm_profile`, `category_update_llm_profile`: whom the two steps ask.
     - `preprocess_llm_profile`: whom pictures, recordings and videos are given to.
     - `extract_window`: how many characters of messages go into one request.
-    - `max_calls`, `max_tokens`: what one `memorize` may ask of models; the rules do what is left.
     """
 
     category_assign_threshold: float = Field(default=0.25, ge=0.0, le=1.0)

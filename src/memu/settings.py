@@ -254,7 +254,7 @@ class RetrieveConfig(Settings):
       `sufficiency_check_prompt` replaces what the model is told to do.
     - `method` "llm": of the best `llm_candidates` of each tier the model chooses those that matter, and their order.
 
-    `max_calls` and `max_tokens` bound what the model may be asked in one retrieve.
+    `max_calls` and `max_tokens` bound what endpoints may be asked in one retrieve, for words and for vectors.
     """
 
     method: Annotated[

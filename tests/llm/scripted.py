@@ -25,6 +25,8 @@ class Seen:
     path: str
     headers: dict[str, str]
     body: bytes
+    peer: str = ""
+    """The address of the connection that it came by."""
 
     @property
     def json(self) -> Any:
@@ -154,7 +156,7 @@ class Scripted:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 owner.come(1)
                 try:
-                    reply = owner.next_reply(Seen(self.path, headers, body))
+                    reply = owner.next_reply(Seen(self.path, headers, body, str(self.client_address)))
                     wait(reply, self.connection)
                 finally:
                     owner.come(-1)

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections.abc import Awaitable, Iterable, Sequence, Set
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pydantic import BaseModel
 
 from memu.app.compare import Plan
 from memu.app.similar import similar
+from memu.app.spending import Spending
 from memu.app.wiring import Parts
 from memu.errors import (
     InterceptorError,
@@ -26,10 +27,7 @@ from memu.extract.base import ExtractedItem, Extraction
 from memu.extract.model_items import ModelReader, Read, limit_replaced
 from memu.extract.summaries import CAPTION_LENGTH
 from memu.extract.windows import Window, cut_windows, halves
-from memu.llm.base import Call, ChatModel, Message
-from memu.llm.budget import Budget
-from memu.llm.usage import UsageLog
-from memu.scope import Scope
+from memu.llm.base import ChatModel, Message
 from memu.sources.base import Source
 from memu.sources.hashing import normalized
 
@@ -74,19 +72,15 @@ class Asking:
     """What one `memorize` asks of language models."""
 
     parts: Parts
-    scope: Scope
-    budget: Budget
-    log: UsageLog = field(default_factory=UsageLog)
+    spending: Spending
     outages: int = 0
     given_up: str | None = None
     """Why no more is asked."""
 
     @classmethod
-    def of(cls, parts: Parts, scope: Scope) -> "Asking | None":
+    def of(cls, parts: Parts, spending: Spending) -> "Asking | None":
         """None where no model is configured."""
-        if not parts.models.names:
-            return None
-        return cls(parts, scope, Budget(calls=parts.memorize.max_calls, tokens=parts.memorize.max_tokens))
+        return cls(parts, spending) if parts.models.names else None
 
     def model(self, step: str) -> ChatModel:
         """The model that a step asks."""
@@ -101,7 +95,7 @@ class Asking:
         if self.given_up:
             return NoAnswer(self.given_up)
         try:
-            answer = await self.model(step).complete(prompt, schema, call=self.call(step))
+            answer = await self.model(step).complete(prompt, schema, call=self.spending.call(step))
         except ModelError as error:
             if is_fault(error):
                 raise
@@ -111,27 +105,6 @@ class Asking:
             return NoAnswer(str(error), cut=isinstance(error, ModelAnswerCut))
         self.outages = 0
         return answer.parsed
-
-    def call(self, step: str) -> Call:
-        """Why it is asked."""
-        owner = self.scope.as_dict()
-        return Call(step, owner["user_id"], owner["agent_id"], self.budget, self.log.add)
-
-    def used(self) -> dict[str, Any]:
-        """How much was asked, as the result says it; `cost` is None where no price is known.
-
-        `unpriced` of the requests are not in it: those that failed, and those to models without a price.
-        """
-        total = self.log.total()
-        return {
-            "calls": total.requests,
-            "failed": total.failed,
-            "input_tokens": total.tokens.input,
-            "output_tokens": total.tokens.output,
-            "estimated": total.tokens.estimated,
-            "cost": total.cost if total.unpriced < total.requests else None,
-            "unpriced": total.unpriced,
-        }
 
 
 async def extract(parts: Parts, asking: Asking | None, source: Source, plan: Plan) -> Extraction:
@@ -179,7 +152,7 @@ async def _read(
     """What the model makes of a window, or why it makes nothing of it; in parts, where it has too much to say."""
     async with places:
         if not (depth or asking.given_up):
-            window = replace(window, known=await similar(asking.parts, asking.scope, source, window))
+            window = replace(window, known=await similar(asking.parts, asking.spending.scope, source, window))
         prompt = await asking.parts.compute(reader.prompt, source, window)
         answer = await asking.ask("extract", prompt, reader.schema(window))
     if not isinstance(answer, NoAnswer):

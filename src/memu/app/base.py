@@ -95,7 +95,7 @@ class ServiceBase(Interception):
         extractor, categorizer, summarizer = wiring.rule_parts(self.memorize_config)
         self._parts = wiring.Parts(
             database=opened,
-            embedder=wiring.embedder_for(self.embedding_config, self._models.usage),
+            embedder=wiring.embedder_for(self.embedding_config, self._models),
             extractor=extractor,
             categorizer=categorizer,
             summarizer=summarizer,

@@ -109,11 +109,15 @@ def _held(database: Database, memory_id: str) -> MemoryItem:
     return item
 
 
-def embed_content(parts: Parts, content: str, memory_type: str) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
+async def embed_content(
+    parts: Parts, content: str, memory_type: str
+) -> tuple[NDArray[np.float32] | None, tuple[str, ...]]:
     """The vector of one memory, and the categories it would be filed in."""
     item = ExtractedItem(content, memory_type, (), 0, len(content))
-    vectors = parts.embedder.embed([item.index_text])
-    return (None if vectors is None else vectors[0]), file_items(parts, [item], vectors)[0]
+    vectors = await parts.embed([item.index_text])
+    await parts.embed_categories()
+    (filed,) = await parts.compute(file_items, parts, [item], vectors)
+    return (None if vectors is None else vectors[0]), filed
 
 
 def create_item(

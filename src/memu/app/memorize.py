@@ -9,6 +9,7 @@ from memu.app.asking import Asking, extract
 from memu.app.categories import plan_summaries, read_categories, refresh_stale
 from memu.app.compare import Plan, compare
 from memu.app.present import category_dict, item_dicts, relations_of, resource_dict
+from memu.app.spending import Spending
 from memu.app.summarizing import refresh_by_model, summarize
 from memu.app.wiring import Parts, Progress
 from memu.app.work import work_out
@@ -27,23 +28,23 @@ ATTEMPTS = 5
 
 async def memorize(
     parts: Parts,
-    scope: Scope,
     source: Source,
     metadata: Mapping[str, Any],
+    spending: Spending,
     asking: Asking | None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Turn a source into memory, once, whatever others do meanwhile; see `MemoryService.memorize`."""
-    database = parts.database.bound(scope)
+    scope, database = spending.scope, parts.database.bound(spending.scope)
     for _ in range(ATTEMPTS):
         plan = await parts.store(_plan, parts, scope, source)
         if plan.status == "unchanged":
             warnings = _metadata_warnings(plan, metadata)
             await _refresh(parts, database, asking, warnings)
             found = await parts.store(_result, parts, scope, Written(plan), warnings)
-            return {**found, **_told(asking)}
+            return {**found, **_told(parts, spending)}
         extraction = await extract(parts, asking, source, plan)
-        work = await parts.compute(work_out, parts, source, plan, extraction, progress)
+        work = await work_out(parts, source, plan, extraction, progress)
         work.summaries = await parts.store(plan_summaries, parts, scope, work.ids, work.items, work.vectors, work.filed)
         if plan.status != "replaced":  # which makes them anew afterwards, from what is left
             work.summaries = await summarize(asking, work.summaries, work.warnings)
@@ -57,7 +58,7 @@ async def memorize(
             warnings = [*work.warnings, *written.warnings]
             await _refresh(parts, database, asking, warnings)
             found = await parts.store(_result, parts, scope, written, warnings)
-            return {**found, **_told(asking, extraction)}
+            return {**found, **_told(parts, spending, extraction)}
         logger.info("the source changed during the call; working it out again")
     raise ConflictError(
         f"{source.url or 'the source'} was changed by others {ATTEMPTS} times during this call: repeat it."
@@ -75,10 +76,10 @@ async def _refresh(parts: Parts, database: Database, asking: Asking | None, warn
     await parts.write(afterwards, warnings, partial(refresh_stale, parts, database))
 
 
-def _told(asking: Asking | None, extraction: Extraction | None = None) -> dict[str, Any]:
-    """Who read the source, and what models were asked."""
+def _told(parts: Parts, spending: Spending, extraction: Extraction | None = None) -> dict[str, Any]:
+    """Who read the source, and what endpoints were asked."""
     windows = extraction.windows if extraction else {"model": 0, "rules": 0}
-    return {"extraction": windows, "usage": asking.used() if asking else None}
+    return {"extraction": windows, "usage": spending.used() if parts.asks_endpoints else None}
 
 
 def _metadata_warnings(plan: Plan, metadata: Mapping[str, Any]) -> list[str]:

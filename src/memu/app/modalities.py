@@ -118,7 +118,7 @@ def _known(parts: Parts, scope: Scope, media: Media, key: str) -> str | None:
 
 async def _perceive(asking: Asking, media: Media) -> tuple[str, str | None]:
     """The words of a recording; or what is to be seen, and a caption."""
-    parts, call = asking.parts, asking.call(f"read_{media.modality}")
+    parts, call = asking.parts, asking.spending.call(f"read_{media.modality}")
     model = parts.models.get(parts.memorize.preprocess_llm_profile)
     if media.modality == "audio":
         heard = await model.transcribe(media.data, name=f"recording{media.suffix or '.wav'}", call=call)

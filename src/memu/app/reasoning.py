@@ -8,11 +8,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from memu.app.inputs import Turn
-from memu.llm.base import Call
-from memu.llm.budget import Budget
+from memu.app.spending import Spending
 from memu.llm.models import Models
 from memu.llm.prompts import build
-from memu.scope import Scope
 from memu.settings import RetrieveConfig
 from memu.utils.references import strip_references
 
@@ -101,14 +99,10 @@ class Reasoner:
 
     models: Models
     settings: RetrieveConfig
-    scope: Scope
+    spending: Spending
     history: Sequence[Turn]
-    budget: Budget = field(init=False)
     steps: list[str] = field(default_factory=list)
     told: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.budget = Budget(self.settings.max_calls, self.settings.max_tokens)
 
     async def understand(self, question: str) -> tuple[bool, str]:
         """Whether memory is needed, and the question as it can be understood without the conversation."""
@@ -149,8 +143,7 @@ class Reasoner:
         return chosen
 
     async def _ask(self, step: str, profile: str, instructions: str, data: Mapping[str, Any], schema: type[M]) -> M:
-        named = self.scope.as_dict()
-        call = Call(step=step, user=named["user_id"], agent=named["agent_id"], budget=self.budget)
+        call = self.spending.call(step)
         answer = await self.models.get(profile).complete(build(instructions, data), schema, call=call)
         self.steps.append(step)
         return answer.parsed
@@ -158,8 +151,7 @@ class Reasoner:
     @property
     def signals(self) -> dict[str, Any]:
         """The steps that were taken, what they told, and what they used."""
-        used = {"model_calls": self.budget.calls_used, "model_tokens": self.budget.tokens_used}
-        return {"rerank": "llm_ranking" in self.steps, "steps": self.steps, **used, **self.told}
+        return {"rerank": "llm_ranking" in self.steps, "steps": self.steps, **self.spending.signals, **self.told}
 
 
 async def reason(reasoner: Reasoner, question: str, find: Find, limits: Mapping[str, int]) -> dict[str, Any]:

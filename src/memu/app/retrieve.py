@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from memu.app.inputs import Turn
 from memu.app.present import category_dict, item_dicts, resource_dict
 from memu.app.reasoning import Found, Reasoner, Tiers, empty, reason
+from memu.app.spending import Spending
 from memu.app.wiring import Parts
 from memu.backends.base import Condition
 from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES
@@ -19,6 +20,7 @@ from memu.database.fields import FIELDS
 from memu.database.referring import resolve
 from memu.database.search import Weigh, by_salience, search
 from memu.database.vectors import Recorded, fits, mismatch
+from memu.llm.budget import Budget
 from memu.recall.base import Hit, Hits, Query
 from memu.scope import Scope
 from memu.settings import ItemTierConfig, RetrieveConfig, TierConfig
@@ -42,6 +44,8 @@ async def retrieve(
 ) -> dict[str, Any]:
     """Search the three tiers of a scope; see `MemoryService.retrieve`."""
     _check_fields(where)
+    spending = Spending(scope, Budget(parts.retrieve.max_calls, parts.retrieve.max_tokens))
+    parts = parts.on_behalf(spending)
     most = parts.retrieve.llm_candidates if parts.retrieve.method == "llm" else top_k
 
     async def find(query: str) -> Found:
@@ -55,11 +59,12 @@ async def retrieve(
         return Found(tiers, signals, max((hits.size for hits in found.values()), default=0))
 
     if parts.retrieve.model_steps:
-        reasoner = Reasoner(parts.models, parts.retrieve, scope, history)
+        reasoner = Reasoner(parts.models, parts.retrieve, spending, history)
         return await reason(reasoner, question, find, _most(parts.retrieve, top_k))
     found = await find(question)
     answer = {"original_query": question, "rewritten_query": question, "next_step_query": None}
-    return {"needs_retrieval": True, **answer, **found.tiers, "signals": found.signals}
+    used = spending.signals if parts.embedder.settings.endpoint else {}
+    return {"needs_retrieval": True, **answer, **found.tiers, "signals": {**found.signals, **used}}
 
 
 def _limits(settings: RetrieveConfig, top_k: int | None) -> dict[str, int]:
@@ -76,9 +81,7 @@ def _most(settings: RetrieveConfig, top_k: int | None) -> dict[str, int]:
 
 async def query_vector(parts: Parts, question: str) -> tuple[NDArray[np.float32] | None, str | None]:
     """The question's embedding, or None and the reason why the store cannot be searched by one."""
-    held, vectors = await asyncio.gather(
-        parts.store(parts.database.handle.embedder), parts.compute(parts.embedder.embed, [question])
-    )
+    held, vectors = await asyncio.gather(parts.store(parts.database.handle.embedder), parts.embed([question]))
     reason = _why_not_dense(parts, held, vectors is not None)
     return (vectors[0] if vectors is not None and reason is None else None), reason
 

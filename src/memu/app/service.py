@@ -11,9 +11,11 @@ from memu.app.asking import Asking
 from memu.app.base import ServiceBase
 from memu.app.memorize import memorize
 from memu.app.modalities import read_source
+from memu.app.spending import Spending
 from memu.database.rows import check_memory_type, check_metadata, check_text
 from memu.database.toolcalls import ToolRecord
 from memu.errors import InputError, InputTypeError, ModelError, NotFoundError
+from memu.llm.budget import Budget
 
 
 class MemoryService(ServiceBase):
@@ -90,11 +92,14 @@ class MemoryService(ServiceBase):
         scope = self._scope(user)
         kept = check_metadata(metadata)
         text, messages = inputs.read_content(content, resource_url)
-        asking = Asking.of(self.parts, scope)
+        limits = self.memorize_config
+        spending = Spending(scope, Budget(limits.max_calls, limits.max_tokens))
+        parts = self.parts.on_behalf(spending)
+        asking = Asking.of(parts, spending)
         source = await read_source(
-            self.parts, scope, resource_url=resource_url, text=text, messages=messages, modality=modality, asking=asking
+            parts, scope, resource_url=resource_url, text=text, messages=messages, modality=modality, asking=asking
         )
-        return await memorize(self.parts, scope, source, kept, asking, progress)
+        return await memorize(parts, source, kept, spending, asking, progress)
 
     async def retrieve(
         self,
@@ -126,7 +131,8 @@ class MemoryService(ServiceBase):
             `lexical`, `dense` and `rerank` say what the search went by, `lexical_off` and `dense_off` why it did not,
             `items_without_vector` how many items only their words can find, `unfiltered` which tiers a filter did not
             limit. Where `retrieve_config` asks a language model, `steps` says for what it was asked, `model_calls` and
-            `model_tokens` what that took, and `rerank_dropped` how many candidates of each tier it left out.
+            `model_tokens` what that and vectors from an endpoint took, and `rerank_dropped` how many candidates of each
+            tier it left out.
 
         Raises:
             InputError: no question, an unknown filter; StorageError: the store failed, never an empty answer.
@@ -167,7 +173,7 @@ class MemoryService(ServiceBase):
         """The embeddings of some texts; ModelError when there is no embedder."""
         if isinstance(texts, str | bytes) or not isinstance(texts, Sequence):
             raise InputTypeError(f"texts is a {type(texts).__name__}: expected a list of strings.")
-        vectors = await self.parts.compute(self.parts.embedder.embed, [check_text("text", one) for one in texts])
+        vectors = await self.parts.embed([check_text("text", one) for one in texts])
         if vectors is None:
             raise ModelError("there is no embedder: no model weights were found, or embedding_config names none.")
         return [[float(number) for number in vector] for vector in vectors]
@@ -227,7 +233,8 @@ class MemoryService(ServiceBase):
         scope = self._scope(user)
         check_memory_type(memory_type)
         check_text("memory_content", memory_content)
-        vector, filed = await self.parts.compute(crud.embed_content, self.parts, memory_content, memory_type)
+        parts = self.parts.on_behalf(Spending(scope))
+        vector, filed = await crud.embed_content(parts, memory_content, memory_type)
         names = filed if memory_categories is None else memory_categories
         return await self._write(
             crud.create_item, scope, memory_type, memory_content, names, vector, metadata, propagate, tool_record
@@ -258,9 +265,8 @@ class MemoryService(ServiceBase):
         vector = None
         if memory_content is not None:
             check_text("memory_content", memory_content)
-            vector, _ = await self.parts.compute(
-                crud.embed_content, self.parts, memory_content, memory_type or "profile"
-            )
+            parts = self.parts.on_behalf(Spending(scope))
+            vector, _ = await crud.embed_content(parts, memory_content, memory_type or "profile")
         return await self._write(
             crud.update_item,
             scope,

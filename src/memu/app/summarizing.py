@@ -51,4 +51,4 @@ async def refresh_by_model(asking: Asking, database: Database, warnings: list[st
 
 def _put(asking: Asking, database: Database, made: list[tuple[Row, CategoryPlan]]) -> None:
     for row, plan in made:
-        put_summary(database, asking.scope, row, plan)
+        put_summary(database, asking.spending.scope, row, plan)

@@ -2,12 +2,11 @@
 
 import asyncio
 import inspect
-import os
-import threading
 from collections.abc import Coroutine
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, TypeVar
 
+from memu import background
 from memu.errors import InputError
 
 T = TypeVar("T")
@@ -54,17 +53,6 @@ def run(call: Coroutine[Any, Any, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run_coroutine_threadsafe(call, _loop()).result()
+        return background.wait_for(call)
     call.close()
     raise InputError("the synchronous calls would block this event loop: await the service's own methods instead.")
-
-
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, name="memu-sync", daemon=True).start()
-    return loop
-
-
-if hasattr(os, "register_at_fork"):  # a forked child has the parent's objects and none of its threads
-    os.register_at_fork(after_in_child=_loop.cache_clear)

@@ -6,13 +6,14 @@ import os
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memu.app.spending import Spending
 from memu.database.core import Database
 from memu.database.vectors import Recorded, fits, mismatch
 from memu.embedding.base import Embedder
@@ -20,8 +21,8 @@ from memu.embedding.minilm import IDENTITY
 from memu.errors import EmbedderMismatch
 from memu.extract.base import Categorizer, CategoryView, Extractor, Summarizer
 from memu.forked import Lock, renews
+from memu.llm.base import Call
 from memu.llm.models import Models
-from memu.llm.usage import UsageLog
 from memu.settings import (
     BlobConfig,
     EmbeddingConfig,
@@ -48,9 +49,9 @@ LOADING_THREADS = 8
 class LazyEmbedder:
     """The embedder of a service: loaded when first needed, or absent, which is said loudly once."""
 
-    def __init__(self, settings: EmbeddingConfig, usage: UsageLog | None = None) -> None:
+    def __init__(self, settings: EmbeddingConfig, models: Models | None = None) -> None:
         self.settings = settings
-        self.usage = usage
+        self.models = models or Models({})
         self._lock = Lock()
         self._known: dict[str, NDArray[np.float32]] = {}
         self._loaded: Embedder | None = None
@@ -75,7 +76,8 @@ class LazyEmbedder:
         if self.settings.endpoint is not None:
             from memu.llm.embedder import EndpointEmbedder
 
-            return EndpointEmbedder(self.settings.endpoint, usage=self.usage)
+            models = self.models
+            return EndpointEmbedder(self.settings.endpoint, usage=models.usage, interceptors=models.interceptors)
         from memu.embedding import load_embedder
 
         folder = self.settings.weights_dir or environment_weights_dir()
@@ -133,15 +135,25 @@ class LazyEmbedder:
         """Whether a text holds anything that a model can read: not only marks, spaces and control characters."""
         return any(unicodedata.category(character)[0] not in "CMZ" for character in text)
 
-    def embed_lasting(self, texts: Sequence[str]) -> list[NDArray[np.float32]] | None:
-        """Vectors of texts that come again and again (category descriptions), kept for the life of the process."""
-        missing = [text for text in texts if text not in self._known]
-        if missing:
-            vectors = self.embed(missing)
-            if vectors is None:
-                return None
-            self._known.update(zip(missing, vectors, strict=True))
-        return [self._known[text] for text in texts]
+    async def ask(self, texts: Sequence[str], call: Call, progress: Progress | None) -> NDArray[np.float32] | None:
+        """The same, off the event loop: what an endpoint is asked belongs to `call`, and ends with it."""
+        asked = getattr(self.get(), "ask", None) if self.settings.endpoint is not None else None
+        if asked is None:
+            return await _run(compute_threads(), partial(self.embed, texts, progress))
+        blocks = [np.empty((0, 0), np.float32)]
+        for start in range(0, len(texts), TOLD_AFTER):
+            blocks.append(await asked(texts[start : start + TOLD_AFTER], call))
+            if progress is not None:
+                await _run(compute_threads(), partial(progress, min(start + TOLD_AFTER, len(texts)), len(texts)))
+        return np.concatenate(blocks[1:] or blocks)
+
+    def keep(self, texts: Sequence[str], vectors: NDArray[np.float32]) -> None:
+        """Keep vectors of texts that come again and again (category descriptions), for the life of the process."""
+        self._known.update(zip(texts, vectors, strict=True))
+
+    def kept(self, text: str) -> NDArray[np.float32] | None:
+        """The vector of such a text, if it is known."""
+        return self._known.get(text)
 
 
 @cache
@@ -153,10 +165,10 @@ def shared_embedder(provider: str, weights_dir: str | None, download: bool, thre
     return LazyEmbedder(settings)
 
 
-def embedder_for(settings: EmbeddingConfig, usage: UsageLog | None = None) -> LazyEmbedder:
-    """The process's embedder for these settings; that of an endpoint is the service's own, and counts in `usage`."""
+def embedder_for(settings: EmbeddingConfig, models: Models | None = None) -> LazyEmbedder:
+    """The process's embedder for these settings; that of an endpoint is the service's own, as its models are."""
     if settings.endpoint is not None:
-        return LazyEmbedder(settings, usage)
+        return LazyEmbedder(settings, models)
     folder = settings.weights_dir or environment_weights_dir()
     return shared_embedder(
         settings.provider, str(folder) if folder else None, settings.allow_download, settings.threads
@@ -190,7 +202,7 @@ async def _run(executor: ThreadPoolExecutor, call: Callable[[], T]) -> T:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """All that the steps of a service work with."""
+    """All that the steps of a service work with; `call` is the one for which vectors are made."""
 
     database: Database
     embedder: LazyEmbedder
@@ -202,6 +214,20 @@ class Parts:
     memorize: MemorizeConfig
     retrieve: RetrieveConfig
     models: Models
+    call: Call = field(default_factory=partial(Call, "embed"))
+
+    def on_behalf(self, spending: Spending) -> "Parts":
+        """The same for one call: the vectors that it needs are within its budget, and on its account."""
+        return replace(self, call=spending.call("embed"))
+
+    @property
+    def asks_endpoints(self) -> bool:
+        """Whether there is an endpoint that could be asked, for words or for vectors."""
+        return bool(self.models.names or self.embedder.settings.endpoint)
+
+    async def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32] | None:
+        """Vectors, shape (n, dimension), unit rows; None without an embedder. `progress` is told after each block."""
+        return await self.embedder.ask(texts, self.call, progress)
 
     async def compute(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a computation off the event loop."""
@@ -219,13 +245,18 @@ class Parts:
         """Run a database call that writes on the store's one thread for it: who waits for a lock, waits alone."""
         return await _run(self.database.handle.writer_executor, partial(call, *args, **kwargs))
 
+    async def embed_categories(self) -> None:
+        """Make the vectors of the configured categories that are not known yet, where there is an embedder."""
+        texts = [f"{one.name}: {one.description}" for one in self.memorize.memory_categories]
+        missing = [text for text in texts if self.embedder.kept(text) is None]
+        if missing and (vectors := await self.embed(missing)) is not None:
+            self.embedder.keep(missing, vectors)
+
     def category_views(self) -> list[CategoryView]:
-        """The configured categories, with their vectors where there is an embedder."""
-        configured = self.memorize.memory_categories
-        vectors = self.embedder.embed_lasting([f"{one.name}: {one.description}" for one in configured])
+        """The configured categories, with the vectors that `embed_categories` made."""
         return [
-            CategoryView(one.name, one.description, vectors[position] if vectors else None)
-            for position, one in enumerate(configured)
+            CategoryView(one.name, one.description, self.embedder.kept(f"{one.name}: {one.description}"))
+            for one in self.memorize.memory_categories
         ]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from memu.app.categories import CategoryPlan
 from memu.app.compare import Plan
-from memu.app.wiring import Parts, Progress
+from memu.app.wiring import LazyEmbedder, Parts, Progress
 from memu.extract.base import ExtractedItem, Extraction
 from memu.sources.base import Source
 
@@ -29,30 +29,36 @@ class Work:
     warnings: list[str] = field(default_factory=list)
 
 
-def work_out(
+async def work_out(
     parts: Parts, source: Source, plan: Plan, extraction: Extraction, progress: Progress | None = None
 ) -> Work:
     """Embed and file the items of the new messages."""
-    hashes = {message.id: value for message, value in zip(source.messages, source.message_hashes, strict=True)}
-    known = set(plan.known)
-    items = [
-        item
-        for item in extraction.items
-        if parts.embedder.sees(item.summary)
-        and (plan.status != "replaced" or any(hashes[one] not in known for one in item.message_ids))
-    ]
+    items = await parts.compute(_new_items, source, plan, extraction)
     work = Work(items=items, caption=source.caption or extraction.caption, warnings=list(extraction.warnings))
     work.ids = [str(uuid4()) for _ in work.items]
     texts = [item.index_text for item in work.items]
     captions = [work.caption] if work.caption else []
-    vectors = parts.embedder.embed([*texts, *captions], progress)
+    vectors = await parts.embed([*texts, *captions], progress)
+    await parts.embed_categories()
     if vectors is not None:
         work.vectors = vectors[: len(texts)]
         work.caption_vector = vectors[len(texts)] if captions else None
     views = parts.category_views()
     work.category_vectors = {view.name: view.vector for view in views if view.vector is not None}
-    work.filed = file_items(parts, work.items, work.vectors)
+    work.filed = await parts.compute(file_items, parts, work.items, work.vectors)
     return work
+
+
+def _new_items(source: Source, plan: Plan, extraction: Extraction) -> list[ExtractedItem]:
+    """Those that a model can read, and that some new message says."""
+    hashes = {message.id: value for message, value in zip(source.messages, source.message_hashes, strict=True)}
+    known = set(plan.known)
+    return [
+        item
+        for item in extraction.items
+        if LazyEmbedder.sees(item.summary)
+        and (plan.status != "replaced" or any(hashes[one] not in known for one in item.message_ids))
+    ]
 
 
 def file_items(

@@ -51,7 +51,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a model is asked, as interceptors see it. `size` is that of a recording in bytes."""
+    """What a model is asked, as interceptors see it.
+
+    `texts` are those that are to be embedded, `size` is that of a recording in bytes.
+    """
 
     operation: Operation
     profile: str
@@ -61,6 +64,7 @@ class Request:
     max_tokens: int | None = None
     temperature: float | None = None
     size: int = 0
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

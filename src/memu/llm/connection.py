@@ -29,7 +29,7 @@ NO_KEY = "none"
 
 
 def async_client(config: LLMConfig) -> "openai.AsyncOpenAI":
-    """A client for one call, to be closed after it.
+    """A client, which keeps its connections until it is closed.
 
     Raises:
         ModelKeyMissing: the endpoint needs a key, and there is none.
@@ -43,19 +43,6 @@ def async_client(config: LLMConfig) -> "openai.AsyncOpenAI":
 
     transport = package.DefaultAsyncHttpxClient(**_transport(config), event_hooks={"request": [reduce]})
     made: openai.AsyncOpenAI = package.AsyncOpenAI(**_options(config), http_client=transport)
-    return made
-
-
-def client(config: LLMConfig) -> "openai.OpenAI":
-    """A client for many calls, which keeps its connections; errors as for `async_client`."""
-    package = load()
-    key = _key(config)
-
-    def reduce(request: Any) -> None:
-        reduce_headers(request.headers, key)
-
-    transport = package.DefaultHttpxClient(**_transport(config), event_hooks={"request": [reduce]})
-    made: openai.OpenAI = package.OpenAI(**_options(config), http_client=transport)
     return made
 
 

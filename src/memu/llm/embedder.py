@@ -1,41 +1,50 @@
 """An embedder at an endpoint: texts go there in batches, unit vectors come back in the order of the texts."""
 
-import logging
 import os
-import time
 import weakref
 from collections.abc import Sequence
-from time import perf_counter
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memu import background
 from memu.embedding.base import EmbedderIdentity
 from memu.endpoints import EMBEDDING, LLMConfig
-from memu.errors import InputError, ModelAnswerInvalid
+from memu.errors import InputError, InterceptorError, ModelAnswerInvalid
 from memu.forked import Lock
-from memu.llm.base import Call, Tokens
-from memu.llm.connection import client, require_model
-from memu.llm.failures import Failure, pause_before, read_failure
-from memu.llm.limit import Limit
-from memu.llm.usage import UsageLog, priced
+from memu.llm.base import Answer, Call, Request, Tokens
+from memu.llm.connection import async_client, require_model
+from memu.llm.interceptors import Interceptors
+from memu.llm.sending import Sender
+from memu.llm.usage import UsageLog
 from memu.llm.wire import Vectors, count, read_body
-
-logger = logging.getLogger("memu.llm")
 
 PROBE = "dimension"
 """What is embedded when the dimension is asked for before anything else was embedded."""
 
+NOBODY = Call("embed")
+"""Why vectors are asked for, where nobody says."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded(Answer[None]):
+    """Vectors, one row for each text; the other fields are what hooks see of them."""
+
+    rows: NDArray[np.float32] = field(default_factory=lambda: np.empty((0, 0), np.float32))
+
 
 class EndpointEmbedder:
-    """An `Embedder` whose model runs at an endpoint. It blocks, and may be used by several threads.
+    """An `Embedder` whose model runs at an endpoint. It may be used by several threads and event loops.
 
-    Its connections are kept and used again. The timeout bounds each wait for the endpoint.
+    Its connections live on the library's own event loop, so that they are kept and used again whoever asks.
 
     Args:
         config: the endpoint; `embed_dimension` where the model is to make shorter vectors than its own.
         usage: where requests are counted.
+        interceptors: the hooks around each call.
 
     Raises:
         ConfigError: the endpoint has no `embed_model`.
@@ -43,12 +52,13 @@ class EndpointEmbedder:
 
     max_tokens = None
 
-    def __init__(self, config: LLMConfig, *, usage: UsageLog | None = None) -> None:
+    def __init__(
+        self, config: LLMConfig, *, usage: UsageLog | None = None, interceptors: Interceptors | None = None
+    ) -> None:
         self.config = config
         self.model = require_model(config, "embed_model")
-        self.usage = usage or UsageLog()
+        self.sender = Sender(EMBEDDING, config, usage, interceptors)
         self.dimension: int | None = config.embed_dimension
-        self._limit = Limit(config.max_parallel)
         self._lock = Lock()
         self._clients: dict[int, Any] = {}
 
@@ -63,55 +73,68 @@ class EndpointEmbedder:
         return EmbedderIdentity(self.model, self.dimension or 0, normalized=True)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Embed `texts`; see `Embedder.embed`.
+        """Embed `texts`, which blocks; see `Embedder.embed`.
 
         Raises:
             InputError: a text is blank.
             ModelError: one of the errors of `ChatModel.complete`.
         """
+        if not texts:
+            return np.empty((0, self.identity.dimension), np.float32)
+        return background.wait_for(self.ask(texts))
+
+    async def ask(self, texts: Sequence[str], call: Call = NOBODY) -> NDArray[np.float32]:
+        """The same for a call that has a budget, an account and hooks; cancelling it closes its connection.
+
+        Raises:
+            InputError, ModelError: as `embed`.
+            BudgetExceeded, InterceptorError: as `ChatModel.complete`.
+        """
         if blank := [at for at, text in enumerate(texts) if not text.strip()]:
             raise InputError(f"text {blank[0]} is blank: there is nothing to embed.")
-        size = self.config.embed_batch_size
-        batches = [self._batch(texts[start : start + size]) for start in range(0, len(texts), size)]
-        return np.concatenate(batches) if batches else np.empty((0, self.identity.dimension), np.float32)
+        request = Request("embed", EMBEDDING, self.model, texts=tuple(texts))
+        if not texts:
+            return np.empty((0, self.dimension or 0), np.float32)
+        return (await self.sender.hooked(call, request, partial(self._embed, len(texts)))).rows
 
     def close(self) -> None:
         """Close the connections; the next call makes new ones."""
         with self._lock:
-            for one in self._clients.values():
-                one.close()
-            self._clients.clear()
+            client = self._clients.pop(os.getpid(), None)
+        if client is not None:
+            background.begin(client.close())
 
-    def _batch(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        attempt = 0
-        while True:
-            found = self._try(texts)
-            if not isinstance(found, Failure):
-                return found
-            pause = pause_before(attempt, found, self.config)
-            if pause is None:
-                raise found.error
-            attempt += 1
-            logger.info("embedding: %s Attempt %d in %.1f s.", found.error, attempt + 1, pause)
-            time.sleep(pause)
+    async def _embed(self, wanted: int, call: Call, request: Request) -> Embedded:
+        """The vectors of all texts, batch after batch."""
+        if (request.model, len(request.texts)) != (self.model, wanted):
+            raise InterceptorError(
+                f"an interceptor asks {request.model} for {len(request.texts)} vectors instead of {self.model} for "
+                f"{wanted}: it may change what the texts say, and nothing else."
+            )
+        size = self.config.embed_batch_size
+        batches = []
+        for start in range(0, len(request.texts), size):
+            part = replace(request, texts=request.texts[start : start + size])
+            batches.append(await background.run_there(self._batch(call, part)))
+        rows = np.concatenate([one.rows for one in batches])
+        tokens = sum((one.tokens for one in batches), Tokens())
+        return Embedded("", None, self.model, "stop", tokens, len(batches), rows)
 
-    def _try(self, texts: Sequence[str]) -> NDArray[np.float32] | Failure:
-        """One attempt; errors are given back, as in `OpenAIChat`."""
+    async def _batch(self, call: Call, request: Request) -> Embedded:
+        client, texts = self._client(), list(request.texts)
         options: dict[str, Any] = {} if self.config.embed_dimension is None else {"dimensions": self.dimension}
-        connected = self._client()
-        with self._limit:
-            start = perf_counter()
-            try:
-                response = connected.embeddings.with_raw_response.create(
-                    input=list(texts), model=self.model, encoding_format="float", **options
-                )
-            except Exception as error:
-                failure = read_failure(error, self.config, self.model)
-                self._count(Tokens(), perf_counter() - start, failure.error)
-                return failure
-            body = read_body(Vectors, response.content, self.config.host)
-            self._count(count(body.usage, "".join(texts), ""), perf_counter() - start)
-        return self._rows(body, len(texts))
+
+        async def post() -> Any:
+            return await client.embeddings.with_raw_response.create(
+                input=texts, model=self.model, encoding_format="float", **options
+            )
+
+        def read(body: bytes) -> tuple[Embedded, None]:
+            found = read_body(Vectors, body, self.config.host)
+            tokens = count(found.usage, "".join(texts), "")
+            return Embedded("", None, self.model, "stop", tokens, rows=self._rows(found, len(texts))), None
+
+        return await self.sender.send(call, request, post, read)
 
     def _rows(self, body: Vectors, wanted: int) -> NDArray[np.float32]:
         """The vectors in the order of the texts, whatever order they came in."""
@@ -138,15 +161,18 @@ class EndpointEmbedder:
             f"{self.config.host} ({self.model}) gave {told}: is this a model for embeddings, and always the same one?"
         )
 
-    def _count(self, tokens: Tokens, seconds: float, error: Exception | None = None) -> None:
-        call = Call("embed")
-        self.usage.add(priced(self.config.prices, "embed", EMBEDDING, self.model, call, tokens, seconds, error))
-
     def _client(self) -> Any:
         """This process's client: a forked child must not write into its parent's connections."""
         with self._lock:
-            if os.getpid() not in self._clients:
-                made = client(self.config)
-                weakref.finalize(self, made.close)
-                self._clients[os.getpid()] = made
-            return self._clients[os.getpid()]
+            process = os.getpid()
+            if process not in self._clients:
+                made = async_client(self.config)
+                weakref.finalize(self, _let_go, made, process).atexit = False
+                self._clients[process] = made
+            return self._clients[process]
+
+
+def _let_go(client: Any, process: int) -> None:
+    """Close a client that nobody closed, where it is this process's own."""
+    if process == os.getpid():
+        background.begin(client.close())

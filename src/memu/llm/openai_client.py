@@ -1,12 +1,9 @@
 """The one implementation of `ChatModel`: any endpoint that speaks OpenAI's protocol, by the openai package."""
 
-import asyncio
 import base64
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from time import perf_counter
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -14,13 +11,12 @@ from pydantic import BaseModel
 from memu.endpoints import LLMConfig
 from memu.errors import MemuError, ModelAnswerCut, ModelAnswerInvalid, ModelRefused
 from memu.llm import schema as forms
-from memu.llm.base import Answer, Call, Message, Request, Tokens
+from memu.llm.base import Answer, Call, Message, Request
 from memu.llm.connection import async_client, require_model
-from memu.llm.failures import Failure, pause_before, read_failure
 from memu.llm.interceptors import Interceptors
-from memu.llm.limit import Limit
 from memu.llm.prompts import encode, follow_up
-from memu.llm.usage import Usage, UsageLog, priced
+from memu.llm.sending import Sender
+from memu.llm.usage import UsageLog
 from memu.llm.wire import Chat, ChatMessage, Transcript, count, read_body
 from memu.presets import Structure
 
@@ -61,13 +57,16 @@ class OpenAIChat:
     ) -> None:
         self.profile = profile
         self.config = config
-        self.usage = usage or UsageLog()
-        self.interceptors = interceptors or Interceptors()
-        self._limit = Limit(config.max_parallel)
+        self.sender = Sender(profile, config, usage, interceptors)
         self._first_structure = STRUCTURES.index(config.preset.structure) if config.at_home else 0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.profile}: {self.config.chat_model} at {self.config.host}>"
+
+    @property
+    def usage(self) -> UsageLog:
+        """Where requests are counted."""
+        return self.sender.usage
 
     async def complete(
         self,
@@ -88,7 +87,7 @@ class OpenAIChat:
             max_tokens or self.config.max_tokens,
             self.config.temperature if temperature is None else temperature,
         )
-        return await self._hooked(call, request, self._answer)
+        return await self.sender.hooked(call, request, self._connected(self._answer))
 
     async def transcribe(
         self,
@@ -102,30 +101,25 @@ class OpenAIChat:
         request = Request("transcribe", self.profile, model, size=len(audio))
 
         async def ask(client: Any, call: Call, request: Request) -> Answer[None]:
-            async def send(client: Any) -> Any:
+            async def post() -> Any:
                 return await client.audio.transcriptions.with_raw_response.create(
                     file=(name, audio), model=request.model, response_format="json"
                 )
 
-            return await self._send(client, call, request, send, self._transcript)
+            return await self.sender.send(call, request, post, lambda body: self._transcript(request, body))
 
-        return await self._hooked(call, request, ask)
+        return await self.sender.hooked(call, request, self._connected(ask))
 
-    async def _hooked(
-        self, call: Call, request: Request, ask: Callable[[Any, Call, Request], Awaitable[Answer[Any]]]
-    ) -> Answer[Any]:
-        """One call with its hooks around it."""
-        request = await self.interceptors.run_before(call, request)
-        counted: list[Usage] = []
-        try:
+    def _connected(
+        self, ask: Callable[[Any, Call, Request], Awaitable[Answer[Any]]]
+    ) -> Callable[[Call, Request], Awaitable[Answer[Any]]]:
+        """The same with a client of its own."""
+
+        async def asked(call: Call, request: Request) -> Answer[Any]:
             async with async_client(self.config) as client:
-                answer = await ask(client, _noted(call, counted), request)
-        except MemuError as error:
-            tokens = sum((one.tokens for one in counted), Tokens())
-            await self.interceptors.run_error(call, request, error, tokens)
-            raise
-        await self.interceptors.run_after(call, request, answer)
-        return answer
+                return await ask(client, call, request)
+
+        return asked
 
     # --- chat ----------------------------------------------------------------------------------------------------
 
@@ -168,10 +162,10 @@ class OpenAIChat:
     async def _ask(self, client: Any, call: Call, request: Request, structure: Structure) -> Answer[None]:
         options = self._options(request, structure)
 
-        async def send(client: Any) -> Any:
+        async def post() -> Any:
             return await client.chat.completions.with_raw_response.create(**options)
 
-        return await self._send(client, call, request, send, self._completion)
+        return await self.sender.send(call, request, post, lambda body: self._completion(request, body))
 
     def _options(self, request: Request, structure: Structure) -> dict[str, Any]:
         """The fields of a request; those without a value are left out, since some endpoints refuse to be sent them."""
@@ -211,87 +205,6 @@ class OpenAIChat:
     def _transcript(self, request: Request, body: bytes) -> tuple[Answer[None], None]:
         heard = read_body(Transcript, body, self.config.host)
         return Answer(heard.text, None, request.model, "stop", count(heard.usage, "", heard.text)), None
-
-    # --- one request ---------------------------------------------------------------------------------------------
-
-    async def _send(
-        self,
-        client: Any,
-        call: Call,
-        request: Request,
-        send: Send,
-        read: Callable[[Request, bytes], tuple[Answer[None], MemuError | None]],
-    ) -> Answer[None]:
-        """Send a request until it is answered, or there is no use in trying again."""
-        attempt = 0
-        while True:
-            failure = await self._try(client, call, request, send, read)
-            if not isinstance(failure, Failure):
-                return failure
-            pause = pause_before(attempt, failure, self.config)
-            if pause is None:
-                raise failure.error
-            attempt += 1
-            logger.info("%s: %s Attempt %d in %.1f s.", call.step, failure.error, attempt + 1, pause)
-            await asyncio.sleep(pause)
-
-    async def _try(
-        self,
-        client: Any,
-        call: Call,
-        request: Request,
-        send: Send,
-        read: Callable[[Request, bytes], tuple[Answer[None], MemuError | None]],
-    ) -> Answer[None] | Failure:
-        """One attempt. It gives errors back, since one raised in an `except` block would carry the client's own."""
-        async with self._limit, self._counted(call, request) as told:
-            try:
-                async with asyncio.timeout(self.config.timeout):
-                    response = await send(client)
-            except Exception as error:
-                failure = read_failure(error, self.config, request.model)
-                told.append(failure.error)
-                return failure
-            answer, fault = read(request, response.content)
-            told.append(answer.tokens)
-            if fault is not None:
-                told.append(fault)
-                return Failure(fault)
-            return answer
-
-    @asynccontextmanager
-    async def _counted(self, call: Call, request: Request) -> AsyncIterator[list[Tokens | MemuError]]:
-        """Count an attempt against the budget and in the log; tokens and an error are put into the list."""
-        if call.budget is not None:
-            call.budget.admit(call.step)
-        told: list[Tokens | MemuError] = []
-        start, ended = perf_counter(), None
-        try:
-            yield told
-        except BaseException as error:
-            ended = error
-            raise
-        finally:
-            tokens = next((one for one in told if isinstance(one, Tokens)), Tokens())
-            fault = ended or next((one for one in told if isinstance(one, MemuError)), None)
-            if call.budget is not None:
-                call.budget.spend(tokens.total)
-            seconds, prices = perf_counter() - start, self.config.prices
-            one = priced(prices, request.operation, self.profile, request.model, call, tokens, seconds, fault)
-            self.usage.add(one)
-            if call.note is not None:
-                call.note(one)
-
-
-def _noted(call: Call, counted: list[Usage]) -> Call:
-    """The call, with its requests put into a list, too."""
-
-    def note(one: Usage) -> None:
-        counted.append(one)
-        if call.note is not None:
-            call.note(one)
-
-    return replace(call, note=note)
 
 
 def _mending(request: Request, answer: str, faults: Sequence[str]) -> Request:

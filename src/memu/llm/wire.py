@@ -92,6 +92,21 @@ def read_body(kind: type[B], body: bytes, host: str) -> B:
     )
 
 
+class Counted(BaseModel):
+    """What can be read of a body that is none: the tokens that it took all the same."""
+
+    usage: Counts | None = None
+
+
+def tokens_told(body: bytes) -> Tokens:
+    """The tokens that an endpoint counted for an answer that cannot be used; none where it does not say."""
+    try:
+        usage = Counted.model_validate_json(body).usage
+    except ValidationError:
+        return Tokens()
+    return count(usage, "", "") if usage else Tokens()
+
+
 def count(told: Counts | None, asked: str, answered: str) -> Tokens:
     """The tokens that an endpoint counted, or an estimate."""
     read = _first(told.prompt_tokens, told.input_tokens) if told else None
