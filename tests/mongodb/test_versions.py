@@ -1,6 +1,7 @@
 """Rows in versions: readers see one state, writers take turns, and one that died or lost its turn leaves nothing."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -27,6 +28,8 @@ from servers import Server
 from servers.server import database_of
 
 TESTS = Path(__file__).parents[1]
+BY_TIME = "ix_user_id_at_id"
+"""An index of the things."""
 
 
 @pytest.fixture
@@ -299,6 +302,33 @@ def test_what_is_missing_is_named_and_made(dsn: str, server: Server, store: Mong
     store.create()
     store.validate()
     assert store.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("index", "spoil", "said"),
+    [
+        (BY_TIME, {"key": [("at", 1)]}, "is on (at 1), not (user_id 1, at 1, id 1)"),
+        (BY_TIME, {"key": [("user_id", 1), ("at", -1), ("id", 1)]}, "is on (user_id 1, at -1, id 1), not "),
+        (BY_TIME, {"unique": True}, "has unique True, not None"),
+        (BY_TIME, {"sparse": True}, "has sparse True, not None"),
+        ("dead", {"partialFilterExpression": None}, "has partialFilterExpression None, not {"),
+    ],
+)
+def test_an_index_that_is_another_one_is_named_and_made_anew(
+    dsn: str, server: Server, store: MongoRecordStore, index: str, spoil: dict[str, Any], said: str
+) -> None:
+    with closing(server.bare(dsn)) as client:
+        rows = client[database_of(dsn)][THINGS]
+        before = rows.index_information()
+        rows.drop_index(index)
+        spoilt = {**{name: value for name, value in before[index].items() if name != "v"}, **spoil}
+        rows.create_index(spoilt.pop("key"), name=index, **{name: one for name, one in spoilt.items() if one})
+        with pytest.raises(SchemaError, match=re.escape(f"index {index} of {THINGS} {said}")):
+            store.validate()
+        assert not store.is_current()
+        store.create()
+        store.validate()
+        assert rows.index_information() == before
 
 
 class Tenant(DefaultUserModel):

@@ -41,7 +41,8 @@ WRITES = {
     "drop",
     "dropDatabase",
 }
-FAILED, UNAUTHORIZED, AUTHENTICATION, NO_CURSOR, EXISTS, NO_COMMAND, TOO_LARGE = 2, 13, 18, 43, 48, 59, 10334
+FAILED, UNAUTHORIZED, AUTHENTICATION, NO_INDEX, NO_CURSOR, EXISTS, NO_COMMAND = 2, 13, 18, 27, 43, 48, 59
+TOO_LARGE = 10334
 
 Document = dict[str, Any]
 
@@ -270,12 +271,15 @@ class Engine:
         return {}
 
     def do_dropIndexes(self, command: Document) -> Document:
-        self.rows(command).drop_index(command["index"])
+        name = command["index"]
+        if name not in self.rows(command).index_information():
+            raise Refusal(NO_INDEX, "IndexNotFound", f"index not found with name [{name}]")
+        self.rows(command).drop_index(name)
         return {}
 
     def do_listIndexes(self, command: Document) -> Document:
         known = self.rows(command).index_information()
-        found = [{"v": 2, "name": name, "key": dict(index["key"])} for name, index in known.items()]
+        found = [{**index, "name": name, "key": dict(index["key"])} for name, index in known.items()]
         return self._cursor(command, found, len(found))
 
     def do_listCollections(self, command: Document) -> Document:

@@ -1,6 +1,6 @@
 """Collections, indexes and the record of what they hold: made, mended and compared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,11 @@ KEEPING = "memu_head"
 TABLES = "tables"
 DEAD = "dead"
 """The index of the versions that are dead: no read uses it, so that no row moves in it under a reader's hand."""
+
+OPTIONS = ("unique", "sparse", "partialFilterExpression", "collation")
+"""What makes an index of the same columns another one: no index is unique, since a key is in all versions of a row."""
+NO_INDEX = 27
+"""The server's number for an index that is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +89,24 @@ class Shape:
             except (CollectionInvalid, OperationFailure) as error:
                 if table.name not in self.store.database.list_collection_names():
                     raise SchemaError(f"the collection {table.name} cannot be made: {error}.") from error
-        rows = self.store.rows(table.name)
-        for name, keys in _indexes(table).items():
-            rows.create_index([(key, 1) for key in keys], name=name)
-        rows.create_index([(DIED, 1)], name=DEAD, partialFilterExpression={DIED: {"$lt": NEVER}})
+        self._make_indexes(table)
         if held != (kept := _kept(table)):
             for column in table.columns if held else ():
                 if column.name not in held["columns"]:
                     default = changes(table, {column.name: column.default})
-                    rows.update_many({column.name: {"$exists": False}}, {"$set": default})
+                    unset = {column.name: {"$exists": False}}
+                    self.store.rows(table.name).update_many(unset, {"$set": default})
             entry = {"$set": {f"tables.{table.name}": kept}}
             self.store.kept.update_one({"_id": TABLES}, entry, upsert=True)
+
+    def _make_indexes(self, table: Table) -> None:
+        rows = self.store.rows(table.name)
+        held = rows.index_information()
+        for name, wanted in _indexes(table).items():
+            if name in held and _otherwise(held[name], wanted):
+                _drop(rows, name)
+            options = {option: value for option, value in wanted.items() if option != "key"}
+            rows.create_index(wanted["key"], name=name, **options)
 
     def _enter(self, steps: Sequence[Step]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -115,8 +127,10 @@ class Shape:
             found += [f"column {table.name}.{name} is missing" for name in names]
             if not names and held["key"] != list(table.key):
                 found.append(f"the key of {table.name} is ({', '.join(held['key'])}), not ({', '.join(table.key)})")
-            indexed = self.store.rows(table.name).index_information()
-            found += [f"index {name} of {table.name} is missing" for name in {*_indexes(table), DEAD} - set(indexed)]
+            indexes = self.store.rows(table.name).index_information()
+            for name, wanted in _indexes(table).items():
+                fault = _otherwise(indexes[name], wanted) if name in indexes else "is missing"
+                found += [f"index {name} of {table.name} {fault}"] if fault else []
         return sorted(found)
 
     def doubles(self) -> list[str]:
@@ -138,12 +152,36 @@ def _kept(table: Table) -> dict[str, list[str]]:
     return {"columns": [column.name for column in table.columns], "key": list(table.key)}
 
 
-def _indexes(table: Table) -> dict[str, tuple[str, ...]]:
-    """The indexes of a table by their names; one that another begins with is left out."""
+def _indexes(table: Table) -> dict[str, dict[str, Any]]:
+    """The indexes of a table by their names, as the driver tells of them; one that another begins with is left out."""
     asked = [table.key, *table.uniques, *table.indexes, *(one.columns for one in table.references)]
     wanted = dict.fromkeys(names for names in asked if names)
-    return {
-        f"ix_{'_'.join(names)}": names
+    plain = {
+        f"ix_{'_'.join(names)}": {"key": [(name, 1) for name in names]}
         for names in wanted
         if not any(other != names and other[: len(names)] == names for other in wanted)
     }
+    return {**plain, DEAD: {"key": [(DIED, 1)], "partialFilterExpression": {DIED: {"$lt": NEVER}}}}
+
+
+def _otherwise(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """How an index is another one than it should be, in words; "" when it is not."""
+    if held["key"] != wanted["key"]:
+        return f"is on ({_columns(held)}), not ({_columns(wanted)})"
+    other = [name for name in OPTIONS if (held.get(name) or None) != wanted.get(name)]
+    return ", ".join(f"has {name} {held.get(name)!r}, not {wanted.get(name)!r}" for name in other)
+
+
+def _columns(index: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {order}" for name, order in index["key"])
+
+
+def _drop(rows: Any, name: str) -> None:
+    """Remove an index, unless another process has just done so."""
+    from pymongo.errors import OperationFailure
+
+    try:
+        rows.drop_index(name)
+    except OperationFailure as error:
+        if error.code != NO_INDEX:
+            raise
