@@ -10,13 +10,23 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from conformance.backends import SQLiteBackend
+from conformance.backends import (
+    InMemoryBackend,
+    MariaDBBackend,
+    MongoBackend,
+    MySQLBackend,
+    PostgresBackend,
+    SQLiteBackend,
+)
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
 from memu.database.core import Database
 from memu.errors import MemuError
 from memu.scope import Scope
 from memu.testing import Backend
+
+OTHERS: tuple[type[Backend], ...] = (InMemoryBackend, PostgresBackend, MariaDBBackend, MySQLBackend, MongoBackend)
+"""The backends that are compared with SQLite."""
 
 TOLERANCE = 1e-4
 """How far scores and vectors may differ: pgvector keeps 32 bits."""
@@ -97,7 +107,7 @@ class Pair:
         everything = _outcome(lambda side: search(side, ALL), self.reference)
         told, found = (_outcome(lambda side: search(side, top_k), side) for side in (self.reference, self.other))
         if isinstance(everything, str):
-            assert everything == told == found
+            assert everything == told == found, (everything, told, found)
             return
         scores = dict(everything)
         assert [score for _, score in told] == [score for _, score in everything[:top_k]]

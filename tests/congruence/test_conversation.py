@@ -5,17 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance.backends import InMemoryBackend, MariaDBBackend, MySQLBackend, PostgresBackend
-from congruence.pairs import Side, paired
+from congruence.pairs import OTHERS, Side, paired
 from memu.testing import ALICE, Backend
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TOP = 20
 
 
-@pytest.mark.parametrize(
-    "kind", [InMemoryBackend, PostgresBackend, MariaDBBackend, MySQLBackend], ids=lambda kind: kind.name
-)
+@pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.name)
 def test_a_conversation_is_found_alike(kind: type[Backend], tmp_path: Path) -> None:
     told = json.loads((EXAMPLES / "questions.json").read_text(encoding="utf-8"))
     questions = [one["question"] for one in told][:10]  # some are about other files: what is found is alike, too

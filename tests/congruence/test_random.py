@@ -6,8 +6,7 @@ from random import Random
 
 import pytest
 
-from conformance.backends import InMemoryBackend, MariaDBBackend, MySQLBackend, PostgresBackend
-from congruence.pairs import paired
+from congruence.pairs import OTHERS, paired
 from congruence.questions import Questions
 from congruence.steps import OPERATIONS, Steps
 from memu.testing import Backend
@@ -22,9 +21,7 @@ RUNS = 30 if os.environ.get("MEMU_HYPOTHESIS") == "search" else 2
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
-@pytest.mark.parametrize(
-    "kind", [InMemoryBackend, PostgresBackend, MariaDBBackend, MySQLBackend], ids=lambda kind: kind.name
-)
+@pytest.mark.parametrize("kind", OTHERS, ids=lambda kind: kind.name)
 def test_random_operations_and_questions(kind: type[Backend], seed: int, tmp_path: Path) -> None:
     draw = Random(seed)
     with paired(kind, tmp_path) as pair:
@@ -36,4 +33,4 @@ def test_random_operations_and_questions(kind: type[Backend], seed: int, tmp_pat
                     questions.everything(person)
                 questions.ask_all(draw.choice(PEOPLE))
     assert len(steps.done) > len(OPERATIONS) * 2 // 3, steps.done
-    assert 0 < steps.refused < STEPS // 3
+    assert 0 < steps.refused < STEPS // 2

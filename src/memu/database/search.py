@@ -143,10 +143,10 @@ def _nearest_rows(
 ) -> list[tuple[str, float]]:
     """The same from a store that searches vectors itself: one statement, no index."""
     met: list[Condition] = [*LIVE]
-    if where:
-        with store.reader(scope) as reader:
-            met += fields.on_rows(fields.conditions(ITEMS, where, reader))
     with _dimension_checked(store, vector):
+        if where:
+            with store.reader(scope) as reader:
+                met += fields.on_rows(fields.conditions(ITEMS, where, reader))
         rows = store.records.nearest(ITEMS, vector, where=owned(scope, met), limit=top_k)
     if not rows:
         _check_dimension(store, vector)
@@ -155,7 +155,7 @@ def _nearest_rows(
 
 @contextmanager
 def _dimension_checked(store: Store, vector: NDArray[np.float32]) -> Iterator[None]:
-    """Say what is wrong with a vector that the record store refused: to ask before each search would take as long."""
+    """Say what is wrong with a vector where a search is refused: to ask before each search would take as long."""
     try:
         yield
     except InputError:

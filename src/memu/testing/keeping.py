@@ -129,6 +129,7 @@ class DatabaseTests(Suite):
             lambda: alice.get_or_create_category(name="x", embedding=vector),
             lambda: alice.memory_item_repo.update_item(item_id=item.id, embedding=vector),
             lambda: alice.memory_item_repo.vector_search_items(vector, 1),
+            lambda: alice.memory_item_repo.vector_search_items(vector, 1, {"no such field": 1}),
         ):
             with pytest.raises(VectorError):
                 call()
