@@ -10,6 +10,7 @@ from memu.testing.keeping import DatabaseTests
 from memu.testing.listing import ListTests
 from memu.testing.machine import MachineTests, MemoryMachine
 from memu.testing.memorizing import MemorizeTests
+from memu.testing.moving import ReembedTests
 from memu.testing.requirements import require, required
 from memu.testing.rows import RowTests
 from memu.testing.tools import ToolTests
@@ -31,6 +32,7 @@ class BackendTests(
     DatabaseTests,
     RetrieveTests,
     MeaningTests,
+    ReembedTests,
     MachineTests,
 ):
     """Everything that a backend keeps to."""
