@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from pydantic import BaseModel
+from pymongo import monitoring
+from tests.mongodb.stores import listener
 
+from memu.backends import mongo_lease
 from memu.backends.schema import CATEGORIES, HISTORY, ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database import portable
 from memu.database.core import Database
@@ -119,17 +122,26 @@ def exported(database: Database) -> bytes:
     return file.getvalue()
 
 
-def kill_at(database: Database, last: int) -> None:
-    """Kill this process when it is about to insert for the n-th time."""
-    passed = 0
+class Inserts:
+    """Counts inserts, and kills this process when it is about to make the n-th one."""
 
-    def count(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        nonlocal passed
-        passed += statement.startswith("INSERT")
-        if passed == last:
+    def __init__(self, last: int) -> None:
+        self.left = last
+
+    def about(self, command: str) -> None:
+        """Look at a command or statement that will be sent."""
+        self.left -= command.casefold().startswith("insert")
+        if not self.left:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    sa.event.listen(database.handle.records.engine, "before_cursor_execute", count)
+    def watch(self, place: str) -> Database:
+        """Open the store of a DSN; on MongoDB what is made at the opening counts as well."""
+        if place.startswith("mongodb"):
+            monitoring.register(listener(lambda told: self.about(told.removeprefix("before "))))
+            return open_store(place)
+        database = open_store(place)
+        sa.event.listen(database.handle.records.engine, "before_cursor_execute", lambda *given: self.about(given[2]))
+        return database
 
 
 def single(vector: Any) -> list[float] | None:
@@ -138,7 +150,7 @@ def single(vector: Any) -> list[float] | None:
 
 if __name__ == "__main__":
     portable.PAGE = BATCH
-    source, target = open_store(sys.argv[1]), open_store(sys.argv[2])
-    kill_at(target, int(sys.argv[3]))
+    mongo_lease.LEASE = 0.2  # seconds that others wait for this process when it is dead
+    source, target = open_store(sys.argv[1]), Inserts(int(sys.argv[3])).watch(sys.argv[2])
     source.transfer(target)
     sys.exit("the transfer was over before it was killed")
