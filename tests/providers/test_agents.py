@@ -224,6 +224,23 @@ def test_users_reach_by_id_and_name_what_is_theirs(provider: RecordProvider) -> 
         provider.retrieve_by_id("u", tools, user_id=5)
 
 
+@pytest.mark.parametrize("kind", [MemoryType.KNOWLEDGE_BASE, MemoryType.TOOLBOX, MemoryType.SKILLBOX])
+def test_users_read_what_is_nobodys_and_never_change_it(provider: RecordProvider, kind: MemoryType) -> None:
+    given = {"_id": "common", "name": "N", "content": "tea", "memory_id": "m"}
+    provider.store(given, kind)
+    before = provider.retrieve_by_id("common", kind, user_id="u")
+    assert before is not None
+    assert provider.update_by_id("common", {"content": "mine"}, kind, user_id="u") is False
+    assert provider.delete_by_id("common", kind, user_id="u") is False
+    assert provider.delete_by_name("N", kind, user_id="u") is False
+    assert provider.delete_by_name("N", kind, user_id="u", all=True) is False
+    assert sum(provider.delete_scope(user_id="u", memory_id="m").values()) == 0
+    assert provider.retrieve_by_id("common", kind, user_id="u") == before
+    assert provider.update_by_id("common", {"content": "coffee"}, kind, user_id=None) is True
+    assert provider.retrieve_by_id("common", kind, user_id="u")["content"] == "coffee"
+    assert provider.delete_by_id("common", kind) is True
+
+
 def test_two_memories_that_differ_are_refused(provider: RecordProvider) -> None:
     with pytest.raises(InputError, match="memory_id is 'a' in the document and 'b' in the call: expected one"):
         provider.store({"memory_id": "a"}, AGENTS, "b")
