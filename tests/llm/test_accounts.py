@@ -108,6 +108,24 @@ def test_a_model_without_a_price_is_said_to_have_none(server: Scripted, model: M
     assert made.usage.total().unpriced == 1
 
 
+def test_a_cost_that_is_known_in_part_says_so(server: Scripted, model: Make) -> None:
+    log = UsageLog(keys=1)
+    prices = {"scripted-1": {"input": 1.0, "output": 0.0}}
+    priced = model(usage=log, prices=prices, max_retries=0)
+    unpriced = model(usage=log, max_retries=0)
+    server.say(chat("a", usage=(1_000_000, 0)), chat("b", usage=(1_000_000, 0)), error(500))
+    ask(priced, Call("extract", "alice"))
+    ask(unpriced, Call("summarize", "alice"))
+    with pytest.raises(ModelUnavailable):
+        ask(priced, Call("extract", "bob"))
+    total = log.total()
+    assert (total.requests, total.failed, total.unpriced, total.cost) == (3, 1, 2, pytest.approx(1.0))
+    assert log.totals()[OTHERS].unpriced == 1, "what was added up keeps it"
+    free = model(usage=UsageLog(), prices={"scripted-1": {"input": 0.0}})
+    ask(free)
+    assert (free.usage.total().cost, free.usage.total().unpriced) == (0.0, 0), "free is a price"
+
+
 def test_a_cancelled_call_is_counted(server: Scripted, model: Make) -> None:
     made = model()
     gate = threading.Event()

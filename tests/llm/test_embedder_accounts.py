@@ -98,6 +98,34 @@ def test_one_budget_for_words_and_vectors(server: Scripted, memory: Callable[...
     assert {one.path.rsplit("/", 1)[-1] for one in server.seen} == {"completions", "embeddings"}
 
 
+@pytest.mark.parametrize(
+    ("prices", "cost", "unpriced"),
+    [({}, None, 3), ({"scripted-1": {"input": 1.0}}, 7 / 1_000_000, 2), ({"scripted-1": {"input": 0.0}}, 0.0, 2)],
+    ids=["none", "of some", "nothing"],
+)
+def test_a_result_whose_cost_is_known_in_part_says_so(
+    server: Scripted, memory: Callable[..., MemoryService], prices: Any, cost: float | None, unpriced: int
+) -> None:
+    """Of extract, a summary that a model without a price makes, and one request that failed."""
+
+    def both(seen: Seen) -> Reply:
+        return embeddings(seen) if seen.path.endswith("/embeddings") else obliging(seen)
+
+    server.say(error(500))
+    server.otherwise = both
+    told = {"base_url": server.url, "api_key": KEY, "retry_delay": 0.0}
+    profiles = {
+        "default": {**told, "chat_model": "scripted-1", "prices": prices},
+        "other": {**told, "chat_model": "scripted-2"},
+    }
+    store = {"database_config": {"provider": "inmemory"}, "embedding_config": {"provider": "none"}}
+    options = {"memorize_config": {"category_update_llm_profile": "other"}, "llm_profiles": profiles, **store}
+    with MemoryService(user_id="alice", **options) as service:
+        used = service.sync.memorize(TEXT)["usage"]
+    assert (used["calls"], used["failed"], used["unpriced"]) == (3, 1, unpriced)
+    assert used["cost"] == (None if cost is None else pytest.approx(cost))
+
+
 def test_hooks_see_them_and_may_change_the_words(server: Scripted, memory: Callable[..., MemoryService]) -> None:
     service, told = memory(), []
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from memu import MemoryService
 from memu.endpoints import LLMConfig
 from memu.errors import MemuError, ModelAnswerInvalid, ModelTimeout
+from memu.extract.model_items import NOTE
 from memu.llm.base import Message
 from memu.llm.embedder import EndpointEmbedder
 from memu.llm.openai_client import OpenAIChat
@@ -99,3 +100,42 @@ def test_a_service_with_its_vectors(address: str) -> None:
         except MemuError as fault:
             pytest.skip(f"real_model: this server makes no vectors: {fault}")
         assert service.sync.retrieve("bees")["signals"]["dense"]
+
+
+TALK = [
+    {"name": "Maya", "content": "I moved to Lisbon in March.", "created_at": "2024-05-06T18:00:00Z"},
+    {"name": "Theo", "content": "My sister keeps bees there.", "created_at": "2024-05-06T18:01:00Z"},
+]
+
+
+@pytest.mark.timeout(600)
+def test_memorizing_and_retrieving(address: str) -> None:
+    """Whatever it says: every word is kept, every item is at its place, and the result says who made it."""
+    model = {"base_url": address, "chat_model": "smollm2", "max_tokens": 400, "temperature": 0.0, "timeout": 240.0}
+    steps = {"rewrite_query": True, "sufficiency_check": True, "method": "llm"}
+    none = {"embedding_config": {"provider": "none"}}
+    with MemoryService(user_id="alice", llm_config=model, retrieve_config=steps, **none) as memory:
+        result = memory.sync.memorize(TALK)
+        text = memory.sync.get_resource_text(result["resource"]["id"])
+        assert all(one["content"] in text for one in TALK)
+        assert result["status"] == "created"
+        assert result["items"]
+        assert sum(result["extraction"].values()) in (1, 2), "an answer that is cut off is asked for in halves"
+        by_model = [one["extra"].get("note") == NOTE for one in result["items"]]
+        assert any(by_model) == bool(result["extraction"]["model"])
+        assert any("read by the rules" in one for one in result["warnings"]) == bool(result["extraction"]["rules"])
+        for one in result["items"]:
+            source = one["source"]
+            assert set(source["message_ids"]) <= {"0", "1"}
+            assert text[source["start"] : source["end"]]
+        assert result["usage"]["calls"] == memory.usage.total(user="alice").requests >= 2
+        assert not result["usage"]["estimated"]
+        assert memory.sync.memorize(TALK)["status"] == "unchanged"
+        asked = [{"role": "user", "content": one["content"]} for one in TALK]
+        try:
+            found = memory.sync.retrieve([*asked, {"role": "user", "content": "Who keeps bees?"}])
+        except ModelAnswerInvalid:
+            return  # an error, and no answer without a step that was asked for
+        assert found["signals"]["steps"][0] == "rewrite_query"
+        known = {one["id"] for one in memory.sync.list_memory_items()["items"]}
+        assert {one["id"] for one in found["items"]} <= known

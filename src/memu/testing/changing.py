@@ -227,6 +227,20 @@ class UndoTests(Suite):
             memory.undo(later["operation_id"], user=ALICE)
         assert caught.value.operations == (early["operation_id"],)
 
+    def test_an_item_that_was_added_to_its_resource_stands_in_the_way(
+        self, memory: SyncService, alice: Database
+    ) -> None:
+        made = tell(memory, "I live in Porto.")
+        added = alice.memory_item_repo.create_item(
+            memory_type="profile", summary="Anna loves Porto.", resource_id=made["resource"]["id"]
+        )
+        with pytest.raises(UndoError, match="1 of its rows were changed since, by a call that is no operation"):
+            memory.undo(made["operation_id"], user=ALICE)
+        assert sorted(said(memory.list_memory_items(ALICE)["items"])) == ["Anna loves Porto.", "I live in Porto."]
+        memory.delete_memory_item(memory_id=added.id, user=ALICE)
+        memory.undo(made["operation_id"], user=ALICE)
+        assert memory.list_memory_items(ALICE)["items"] == memory.list_resources(ALICE)["resources"] == []
+
     def test_a_call_that_is_no_operation_stands_in_the_way_too(self, memory: SyncService, alice: Database) -> None:
         made = tell(memory, "I live in Porto.")
         alice.items[made["items"][0]["id"]].summary = "I love Porto."
