@@ -6,7 +6,8 @@ answer, as models roughly do with English. With `--write` the figures are kept i
 
 The figures for memU 1.5.1 are calculated from its published pipeline, which sends 1 request to cut a conversation into
 S segments, 1 for the caption of each, 2 for the items of each (one for each of its default memory types), and 1 for the
-summary of each touched category: S is taken from the sessions of a conversation, the categories from our own run.
+summary of each touched category: S is taken from the sessions of a conversation, the categories from our own run. The
+text goes into all of these but the last: that alone is the least it sends, its own prompts not counted.
 """
 
 import argparse
@@ -70,24 +71,26 @@ async def measure(url: str, name: str) -> dict[str, Any]:
     async with MemoryService(user_id="reader", llm_config={"base_url": url, "chat_model": "scripted"}) as service:
         result = await service.memorize(resource_url=source)
     used, touched = result["usage"], len({name for one in result["items"] for name in one["categories"]})
+    characters = sum(len(one["text"]) for one in messages)
+    segments = segments_of(messages)
     return {
         "messages": len(messages),
-        "characters": sum(len(one["text"]) for one in messages),
+        "characters": characters,
         "items": len(result["items"]),
         "categories": touched,
         "calls": used["calls"],
         "input_tokens": used["input_tokens"],
         "output_tokens": used["output_tokens"],
-        "calls_of_memu_1_5_1": calls_of_memu(messages, touched),
+        "calls_of_memu_1_5_1": 1 + 2 + touched if segments is None else 1 + segments + 2 * segments + touched,
+        "least_input_tokens_of_memu_1_5_1": -(-characters // 4) * (3 if segments is None else 4),
     }
 
 
-def calls_of_memu(messages: list[dict[str, Any]], touched: int) -> int:
-    """What its pipeline comes to; a document is worked over by one request and makes one resource."""
+def segments_of(messages: list[dict[str, Any]]) -> int | None:
+    """How many segments its pipeline makes; None for a document, which one request works over as a whole."""
     if messages[0]["speaker"] is None:
-        return 1 + 2 + touched
-    segments = len({one["id"].partition(":")[0] for one in messages}) if ":" in messages[0]["id"] else 1
-    return 1 + segments + 2 * segments + touched
+        return None
+    return len({one["id"].partition(":")[0] for one in messages}) if ":" in messages[0]["id"] else 1
 
 
 async def run(url: str) -> dict[str, Any]:
