@@ -1,7 +1,7 @@
 """The settings of language model endpoints: one of them, several by name, the embedder, and the environment's own."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -130,6 +130,9 @@ class EmbeddingConfig(Settings):
     weights package, the Hugging Face cache). `allow_download` lets missing weights be fetched from the hub. `threads`
     is the number of processor threads of one embedding run.
 
+    Without any of it, and without a profile "embedding", the `MEMU_EMBEDDING_…` variables name an endpoint: `PROVIDER`,
+    `BASE_URL`, `API_KEY`, `EMBED_MODEL`, `EMBED_DIMENSION`.
+
     Any other `provider` is an endpoint, with the options of `LLMConfig` beside it: `embed_model`, `base_url`,
     `api_key`, `embed_dimension` and so on; `endpoint` is where they are then. It is what `llm_profiles` calls
     "embedding".
@@ -181,11 +184,27 @@ def environment_profiles() -> dict[str, LLMConfig]:
         ConfigError: a variable's value cannot be meant.
     """
     fields = ("provider", "base_url", "api_key", "chat_model", "embed_model")
-    named: dict[str, Any] = {field: value for field in fields if (value := os.environ.get(f"MEMU_LLM_{field.upper()}"))}
+    found = _of_variables("MEMU_LLM_", fields)
+    return {"default": found} if found else {}
+
+
+def environment_embedding() -> LLMConfig | None:
+    """The endpoint for vectors that the `MEMU_EMBEDDING_…` variables configure, with its key; None when none is set.
+
+    Raises:
+        ConfigError: a variable's value cannot be meant.
+    """
+    found = _of_variables("MEMU_EMBEDDING_", ("provider", "base_url", "api_key", "embed_model", "embed_dimension"))
+    return with_key(found) if found else None
+
+
+def _of_variables(prefix: str, fields: Sequence[str]) -> LLMConfig | None:
+    """An endpoint of variables that are named as its options are; an empty one counts as none."""
+    named: dict[str, Any] = {field: value for field in fields if (value := os.environ.get(f"{prefix}{field.upper()}"))}
     try:
-        return {"default": LLMConfig(**named)} if named else {}
+        return LLMConfig(**named) if named else None
     except ConfigError as error:
-        raise ConfigError(f"the variables {', '.join(f'MEMU_LLM_{one.upper()}' for one in named)}: {error}") from None
+        raise ConfigError(f"the variables {', '.join(f'{prefix}{one.upper()}' for one in named)}: {error}") from None
 
 
 def with_key(profile: LLMConfig) -> LLMConfig:

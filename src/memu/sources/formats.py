@@ -4,6 +4,7 @@ from pathlib import PurePosixPath
 
 from memu.errors import SourceInvalid
 
+TEXT = frozenset({".txt", ".text", ".rst"})
 MARKDOWN = frozenset({".md", ".markdown", ".mdown", ".mkd"})
 JSON = frozenset({".json", ".jsonl", ".ndjson"})
 
@@ -97,6 +98,11 @@ def check_suffix(suffix: str) -> None:
     """
     if suffix in _KIND:
         raise _unsupported(f"{_KIND[suffix]} ({suffix})")
+
+
+def kind_of_unreadable(suffix: str) -> str | None:
+    """What files of an ending are that `check_suffix` refuses; None for others."""
+    return _KIND.get(suffix)
 
 
 def _unsupported(what: str) -> SourceInvalid:
