@@ -113,6 +113,9 @@ def test_row_25_what_is_not_given_is_the_environments(monkeypatch: pytest.Monkey
         lambda address: PostgreSQLConfig(database=address),
         lambda address: PostgreSQLConfig(user=address),
         lambda address: PostgreSQLConfig(address.removeprefix("postgresql://")),
+        lambda address: PostgreSQLConfig(port=address),  # type: ignore[arg-type]
+        lambda _: PostgreSQLConfig(f"host=localhost password={PASSWORD}"),
+        lambda _: PostgreSQLConfig(database=f"dbname=memorizz password={PASSWORD}"),
         SQLiteConfig,
         lambda address: MongoDBConfig(db_name=address),
     ],
@@ -130,11 +133,14 @@ def test_an_address_where_a_name_belongs_is_refused_and_not_shown(
 def test_row_25_configs_are_equal_by_value_and_show_no_password() -> None:
     assert PostgreSQLConfig(host="a") != PostgreSQLConfig(host="b")
     assert MongoDBConfig("mongodb://a") == MongoDBConfig(uri="mongodb://a", db_name="memorizz")
+    assert MongoDBConfig("mongodb://a/admin").db_name == "memorizz"
+    assert MongoDBConfig("mongodb://a/mine").db_name == "mine"
+    assert MongoDBConfig("mongodb://a/mine", "another").db_name == "another"
     assert SQLiteConfig("a.db") != SQLiteConfig()
     assert SQLiteConfig().path == "memorizz.db"
     secret: list[Any] = [
         PostgreSQLConfig(password=PASSWORD), PostgreSQLConfig(url=f"postgresql://u:{PASSWORD}@h/d"),
-        MongoDBConfig(f"mongodb://u:{PASSWORD}@h"),
+        MongoDBConfig(f"mongodb://u:{PASSWORD}@h"), PostgreSQLConfig(url=f"postgresql://u:p@{PASSWORD}@h/d"),
     ]  # fmt: skip
     assert [one for one in secret if PASSWORD in repr(one) + str(one)] == []
     with pytest.raises(TypeError):

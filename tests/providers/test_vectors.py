@@ -8,7 +8,7 @@ import pytest
 from memorizz.enums import MemoryType
 from memorizz.memory_provider import residents
 from memorizz.memory_provider.provider import RecordProvider
-from memu.errors import ConfigError, InputError, VectorError
+from memu.errors import ConfigError, VectorError
 
 from .places import DIMENSION, Place, embed
 
@@ -93,7 +93,7 @@ def test_row_23_dimensions_may_be_configured(place: Place) -> None:
     for bad in (0, -1, True, 1.5):
         with pytest.raises(ConfigError, match="embedding_dimensions"):
             place.open(embedding_dimensions=bad)
-    with pytest.raises(InputError, match="'nothing' is not a memory type"):
+    with pytest.raises(ConfigError, match="'nothing' is not a memory type"):
         place.open(embedding_dimensions={"nothing": 3})
 
 

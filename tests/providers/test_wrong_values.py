@@ -75,7 +75,7 @@ def test_ids_of_mongodb_inside_documents_are_strings(provider: RecordProvider) -
     [
         ({"embedder": 5}, "embedder is 5: expected an object with embed"),
         ({"embedder": "model"}, "embedder is 'model'"),
-        ({"index_budget_mb": "big"}, "index_budget_mb is 'big': expected a number from 0"),
+        ({"index_budget_mb": "big"}, "index_budget_mb is a str: expected a number from 0"),
         ({"index_budget_mb": -1}, "index_budget_mb is -1"),
         ({"index_budget_mb": float("nan")}, "index_budget_mb is nan"),
         ({"index_budget_mb": None}, "index_budget_mb is None"),
@@ -93,15 +93,15 @@ def test_wrong_options(options: dict[str, Any], message: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"port": "5432"}, "port is '5432': expected a whole number from 1 to 65535"),
+        ({"port": "5432"}, "port is a str: expected a whole number from 1 to 65535"),
         ({"port": 0}, "port is 0"),
         ({"port": 70000}, "port is 70000"),
         ({"host": 5}, "host is a int: expected a string"),
         ({"password": 5}, "password is a int"),
         ({"url": 5}, "url is a int"),
-        ({"pool_size": "5"}, "pool_size is '5'"),
+        ({"pool_size": "5"}, "pool_size is a str"),
         ({"pool_size": 0}, "pool_size is 0"),
-        ({"connect_timeout": "soon"}, "connect_timeout is 'soon'"),
+        ({"connect_timeout": "soon"}, "connect_timeout is a str"),
     ],
 )
 def test_wrong_options_of_servers(options: dict[str, Any], message: str) -> None:

@@ -66,7 +66,8 @@ def number(given: Any, name: str, *, least: float, whole: bool = False, most: fl
     kinds = int if whole else int | float
     if isinstance(given, bool) or not isinstance(given, kinds) or not least <= given <= most:
         wanted = f"a {'whole ' if whole else ''}number from {least:g} to {most:g}"
-        raise ConfigError(f"{name} is {given!r}: expected {wanted}.")
+        shown = f"a {type(given).__name__}" if isinstance(given, str) else repr(given)  # which may be a password
+        raise ConfigError(f"{name} is {shown}: expected {wanted}.")
 
 
 def texts(config: ProviderConfig, names: Sequence[str]) -> None:
@@ -79,8 +80,9 @@ def texts(config: ProviderConfig, names: Sequence[str]) -> None:
 def no_address(config: ProviderConfig, names: Sequence[str], remedy: str) -> None:
     """Raise ConfigError for an option that is a whole address, in which a password may stand: it is not shown."""
     for name in names:
+        marks = ("://", "password=", *("@=" if name == "host" else ""))
         given = getattr(config, name)
-        if isinstance(given, str) and ("://" in given or (name == "host" and "@" in given)):
+        if isinstance(given, str) and any(mark in given for mark in marks):
             raise ConfigError(f"{name} is an address (not shown: it may hold a password): {remedy}.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from memorizz.memory_provider.memory_type import MemoryType, memory_type
 from memorizz.memory_provider.schema import META
 from memu.backends.base import Transaction, equals
-from memu.errors import ConfigError, VectorError
+from memu.errors import ConfigError, InputError, VectorError
 
 ByType = Mapping[MemoryType | str, int]
 
@@ -19,7 +19,11 @@ class Dimensions:
 
     def __init__(self, configured: int | ByType | None) -> None:
         by_type = configured if isinstance(configured, Mapping) else dict.fromkeys(MemoryType, configured)
-        self._configured = {memory_type(kind): _sound(number) for kind, number in by_type.items() if number is not None}
+        try:
+            by_kind = {memory_type(kind): number for kind, number in by_type.items() if number is not None}
+        except InputError as error:
+            raise ConfigError(f"embedding_dimensions: {error}") from None
+        self._configured = {kind: _sound(number) for kind, number in by_kind.items()}
 
     def known(self, transaction: Transaction, kind: MemoryType) -> int | None:
         """The dimension of a table; None before its first vector, where none is configured."""
@@ -36,12 +40,15 @@ class Dimensions:
             self.agree(kind, expected, dimension)
         return recorded
 
-    def agree(self, kind: MemoryType, expected: int | None, dimension: int) -> None:
-        """Raise VectorError unless a vector of this dimension can stand beside, or be compared with, the expected."""
+    def agree(self, kind: MemoryType, expected: int | None, dimension: int, *, searched: bool = False) -> None:
+        """Raise VectorError unless a vector of this dimension can stand beside, or be searched among, the expected."""
         if expected is not None and expected != dimension:
+            remedy = "use one embedding model, or delete_all() of the type before you change to another."
+            if searched:
+                remedy = "search by the model that the documents were embedded by; embedder= embeds texts."
             raise VectorError(
                 f"vector dimension mismatch: the embedding has {dimension} dimensions, {kind.value} takes {expected}: "
-                "use one embedding model, or delete_all() of the type before you change to another."
+                f"{remedy}"
             )
 
     def allows(self, transaction: Transaction, kind: MemoryType, dimension: int, *, alone: bool) -> bool:

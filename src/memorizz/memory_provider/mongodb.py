@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from typing import ClassVar
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from memorizz.memory_provider.config import ProviderConfig, made, no_address, number, texts
 from memorizz.memory_provider.provider import RecordProvider
@@ -22,7 +22,7 @@ class MongoDBConfig(ProviderConfig):
 
     Args:
         uri: `mongodb://user:password@host:27017`, and options; shown nowhere, since it may hold a password.
-        db_name: the database.
+        db_name: the database; without it the one that the uri names, unless that is "admin", or "memorizz".
         pool_size: how many connections are made at most, by keyword.
         connect_timeout: seconds to wait for the server, by keyword.
 
@@ -30,13 +30,15 @@ class MongoDBConfig(ProviderConfig):
     """
 
     uri: str = field(default="mongodb://localhost:27017", repr=False)
-    db_name: str = "memorizz"
+    db_name: str = ""
     pool_size: int = field(default=15, kw_only=True)
     connect_timeout: float = field(default=10.0, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse an address before a repr could show it."""
+        """Refuse an address before a repr could show it, and choose the database."""
         no_address(self, ("db_name",), "give it as uri=")
+        if self.db_name == "" and isinstance(self.uri, str):
+            self.db_name = _database(self.uri)
 
     def check(self) -> None:
         super().check()
@@ -66,6 +68,15 @@ class MongoDBConfig(ProviderConfig):
             options["authSource"] = [parts.path.removeprefix("/") or "admin"]
         named = parts._replace(path=f"/{quote(self.db_name, safe='')}", query=urlencode(options, doseq=True))
         return named.geturl()
+
+
+def _database(uri: str) -> str:
+    """The database for a uri: the one that it names, unless that is the one where users stand."""
+    try:
+        named = unquote(urlsplit(uri).path.removeprefix("/"))
+    except ValueError:
+        named = ""
+    return "memorizz" if named in ("", "admin") else named
 
 
 class MongoDBProvider(RecordProvider):

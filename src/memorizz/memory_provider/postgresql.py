@@ -71,7 +71,7 @@ class PostgreSQLConfig(ProviderConfig):
 
     def __post_init__(self) -> None:
         """Refuse an address before a repr could show it."""
-        no_address(self, ("host", "database", "user"), "give it by keyword, as url=")
+        no_address(self, ("host", "port", "database", "user"), "give it as a postgresql://… by keyword, as url=")
 
     def __repr__(self) -> str:
         """What is used: the url, or its parts; no password."""
@@ -115,9 +115,10 @@ class PostgreSQLConfig(ProviderConfig):
 def _shown(url: object) -> str:
     """A url without its password and its options, among which there may be one, too."""
     try:
-        return make_url(str(url)).set(query={}).render_as_string(hide_password=True)
+        parts = make_url(str(url)).set(query={})
     except (ArgumentError, ValueError):
         return "…"
+    return "…" if "@" in (parts.host or "") else parts.render_as_string(hide_password=True)  # or a part of it is there
 
 
 class PostgreSQLProvider(RecordProvider):

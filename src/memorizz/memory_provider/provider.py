@@ -285,7 +285,7 @@ class RecordProvider(MemoryProvider):
             return Results()
         vector = asked.vector if asked.text is None else store.embed(asked.text)
         assert vector is not None  # noqa: S101 - one of the two is given
-        store.dimensions.agree(kind, known, len(vector))
+        store.dimensions.agree(kind, known, len(vector), searched=True)
         results = Results()
         for _ in range(TRIES):
             found = store.search.first(kind, vector, asked.where, asked.limit)

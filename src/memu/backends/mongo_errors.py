@@ -74,13 +74,16 @@ def _refusal(error: Exception, address: Address) -> Fault:
     faults: dict[tuple[int, ...], Fault] = {
         REFUSED: (
             errors.StorageUnavailable,
-            f"{place} refused the user {address.user!r}: check name and password in the dsn.",
+            f"{place} refused the user {address.user!r}: check the name and the password.",
         ),
         FORBIDDEN: (errors.StorageReadOnly, f"{place} does not let {address.user!r} do this: {said}."),
         TOO_LATE: (errors.StorageBusy, f"{place}: {said}; see statement_timeout."),
         TOO_LONG: (errors.InputError, f"a row is too long for {place}: {SIZE}."),
         FULL: (errors.StorageFull, f"{place}: the server could not write: {said}. Is its disk full?"),
-        MISSING: (errors.SchemaError, f'{place}: {said}; open the store once with ddl_mode="create".'),
+        MISSING: (
+            errors.SchemaError,
+            f'{place}: {said}; tables are made when a store is opened, unless ddl_mode is "validate".',
+        ),
     }
     other: Fault = (errors.StorageError, f"{place} refused the statement: {said}.")
     return next((fault for codes, fault in faults.items() if code in codes), other)

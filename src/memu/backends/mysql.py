@@ -261,7 +261,10 @@ class MySQL(Server):
                 errors.StorageReadOnly,
                 f"{place} does not permit it: {said}. The user of the dsn needs a GRANT for that.",
             ),
-            (1146,): (errors.SchemaError, f'{place}: {said}; open the store once with ddl_mode="create".'),
+            (1146,): (
+                errors.SchemaError,
+                f'{place}: {said}; tables are made when a store is opened, unless ddl_mode is "validate".',
+            ),
             (1118, 1153, 1264, 1292, 1300, 1301, 1366, 1406, 3140, 3141): (
                 errors.InputError,
                 f"a value cannot be stored ({said}); see max_allowed_packet for long ones.",

@@ -1,6 +1,7 @@
 """PostgreSQL with pgvector, by psycopg 3."""
 
 import json
+import re
 from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
@@ -24,6 +25,9 @@ from memu.settings import PoolConfig
 
 OLDEST_VECTOR = (0, 8)
 """pgvector 0.8 brought iterative scans, without which a filter leaves too few rows."""
+
+PLACE = re.compile(r"\s*[-+]?\d+")
+"""A key that the server takes for a place in a list, where there is one."""
 
 LARGEST_DOUBLE = 9_223_372_036_854_775_000
 """As JSON writes the last double below 2**63; no filter has a larger number."""
@@ -147,7 +151,11 @@ class Postgres(Server):
 
     def json_type(self, column: Any, path: tuple[str, ...]) -> Any:
         """`json_typeof`, which is NULL for what is not there."""
-        return sa.func.coalesce(_json(column, "typeof", _json(column, "extract_path", column, *path)), "null")
+        found: Any = sa.func.coalesce(_typeof(column, path), "null")
+        for depth, part in enumerate(path):
+            if PLACE.fullmatch(part):  # of a list the server would give what stands at that place
+                found = sa.case((_typeof(column, path[:depth]) == "object", found), else_="null")
+        return found
 
     def json_value(self, column: Any, path: tuple[str, ...], kind: type) -> Any:
         """As text, which is then read as what it is; strings are compared byte by byte, like names."""
@@ -227,7 +235,10 @@ class Postgres(Server):
                 errors.StorageReadOnly,
                 f"{place} does not permit it: {said}. The user of the dsn needs a GRANT for that.",
             ),
-            "42P01": (errors.SchemaError, f'{place}: {said}; open the store once with ddl_mode="create".'),
+            "42P01": (
+                errors.SchemaError,
+                f'{place}: {said}; tables are made when a store is opened, unless ddl_mode is "validate".',
+            ),
             "53100": (errors.StorageFull, f"{place}: the disk of the server is full: {said}."),
             "53200": (errors.StorageFull, f"{place}: the server is out of memory: {said}."),
             "53300": (errors.StorageBusy, f"{place} takes no more connections: {said}."),
@@ -243,6 +254,10 @@ def _json(column: Any, name: str, *arguments: Any) -> Any:
     """A function of the server's for the type of JSON that a column holds."""
     kind = "jsonb" if isinstance(column.type, Jsonb) else "json"
     return getattr(sa.func, f"{kind}_{name}")(*arguments)
+
+
+def _typeof(column: Any, path: tuple[str, ...]) -> Any:
+    return _json(column, "typeof", _json(column, "extract_path", column, *path) if path else column)
 
 
 def _exact(text: Any) -> Any:

@@ -111,7 +111,7 @@ class Server(Dialect):
     def refused(self) -> Fault:
         """The fault of a user whom the server does not know; the server's words hold no password."""
         user = self.url.username or ""
-        return errors.StorageUnavailable, f"{self.place} refused the user {user!r}: check name and password in the dsn."
+        return errors.StorageUnavailable, f"{self.place} refused the user {user!r}: check the name and the password."
 
 
 def _option(url: URL, name: str) -> str:

@@ -25,7 +25,13 @@ _LEAVES: st.SearchStrategy[Any] = st.one_of(
     _NAMES, _NUMBERS, st.booleans(), st.sampled_from([0.5, 1.0, -1.0, 1e10]), st.none()
 )
 _DATA = st.fixed_dictionaries(
-    {}, optional={"k": _LEAVES, "deep": st.fixed_dictionaries({}, optional={"k": _LEAVES}), "list": st.just([1])}
+    {},
+    optional={
+        "k": _LEAVES,
+        "deep": st.fixed_dictionaries({}, optional={"k": _LEAVES, "0": _LEAVES}),
+        "list": st.just([1]),
+        "0": _LEAVES,
+    },
 )
 _ROWS = st.fixed_dictionaries(
     {
@@ -38,7 +44,9 @@ _ROWS = st.fixed_dictionaries(
 )
 _COLUMNS: dict[str, st.SearchStrategy[Any]] = {"name": _NAMES, "number": _NUMBERS, "at": _TIMES}
 _OPERATORS: tuple[Operator, ...] = ("eq", "ne", "in", "gt", "gte", "lt", "lte")
-_PATHS = st.sampled_from([("k",), ("deep", "k"), ("nowhere",), ("k", "k")])
+_PATHS = st.sampled_from(
+    [("k",), ("deep", "k"), ("nowhere",), ("k", "k"), ("0",), ("deep", "0"), ("list", "0"), ("list", "-1")]
+)
 
 
 @st.composite
