@@ -199,6 +199,34 @@ def test_a_scope_is_deleted_everywhere(provider: RecordProvider) -> None:
             provider.delete_scope(**wrong)
 
 
+def test_a_scope_of_none_is_what_is_nobodys(provider: RecordProvider) -> None:
+    def left() -> set[str]:
+        return {one["_id"] for kind in TYPES if kind is not AGENTS for one in provider.list_all(kind)}
+
+    def fill() -> None:
+        for kind in TYPES:
+            if kind is not AGENTS:
+                for memory, user in (("m", "u"), ("m", None), (None, "u"), (None, None)):
+                    provider.store({"_id": f"{memory} {user}", "memory_id": memory, "user_id": user}, kind)
+
+    everything = {"m u", "m None", "None u", "None None"}
+    for scope, gone in (
+        ({"user_id": None}, {"m None", "None None"}),
+        ({"memory_id": None}, {"None u", "None None"}),
+        ({"memory_id": "m", "user_id": None}, {"m None"}),
+        ({"memory_id": None, "user_id": None}, {"None None"}),
+        ({"user_id": "u"}, {"m u", "None u"}),
+    ):
+        fill()
+        assert sum(provider.delete_scope(**scope).values()) == len(gone) * (len(TYPES) - 1)
+        assert left() == everything - gone
+    fill()
+    for call in (provider.delete_scope, lambda: provider.delete_memory_units(None)):
+        with pytest.raises(InputError, match=r"no scope is given|memory_id is of type NoneType"):
+            call()
+    assert left() == everything
+
+
 def test_users_reach_by_id_and_name_what_is_theirs(provider: RecordProvider) -> None:
     tools, talk = MemoryType.TOOLBOX, MemoryType.CONVERSATION_MEMORY
     for kind in (tools, talk):

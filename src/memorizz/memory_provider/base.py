@@ -8,7 +8,7 @@ from typing import Any, Final
 from memorizz.memory_provider.agents import MemAgentModel, agent_document
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
-from memu.errors import ConfigError
+from memu.errors import ConfigError, InputTypeError
 
 TypeName = MemoryType | str
 """A memory type, or its value."""
@@ -22,7 +22,7 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 Owner = str | Unset | None
-"""Whose rows: not given, all; None, those of nobody; a name, that user's."""
+"""Whose rows, or of which memory: not given, all; None, those of nobody; a name, that user's."""
 
 
 class MemoryProvider(ABC):
@@ -245,13 +245,13 @@ class MemoryProvider(ABC):
         )
 
     def delete_scope(
-        self, *, memory_id: str | None = None, user_id: str | None = None, agent_ids: Sequence[str] | None = None
+        self, *, memory_id: Owner = UNSET, user_id: Owner = UNSET, agent_ids: Sequence[str] | None = None
     ) -> dict[str, int]:
         """Delete the documents of every type that are of a memory, a user and any of some agents, in one step.
 
         Args:
-            memory_id: only documents of this memory.
-            user_id: only this user's.
+            memory_id: only documents of this memory; None, those of no memory.
+            user_id: only this user's; None, those of nobody.
             agent_ids: only documents whose `agent_id` is one of these.
 
         Returns:
@@ -265,6 +265,8 @@ class MemoryProvider(ABC):
 
     def delete_memory_units(self, memory_id: str) -> dict[str, int]:
         """Delete the documents of every type that are of a memory, in one step; how many there were, by type."""
+        if not isinstance(memory_id, str):
+            raise InputTypeError(f"memory_id is of type {type(memory_id).__name__}: expected a string.")
         return self.delete_scope(memory_id=memory_id)
 
     def embed_text(self, text: str) -> list[float]:

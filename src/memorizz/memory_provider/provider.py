@@ -192,7 +192,7 @@ class RecordProvider(MemoryProvider):
         return self._store.writer.delete_first(kind, where, NEWEST_FIRST)
 
     def delete_scope(
-        self, *, memory_id: str | None = None, user_id: str | None = None, agent_ids: Sequence[str] | None = None
+        self, *, memory_id: Owner = UNSET, user_id: Owner = UNSET, agent_ids: Sequence[str] | None = None
     ) -> dict[str, int]:
         asked = scope(memory_id, user_id, agent_ids)
         deleted = self._store.writer.delete_everywhere(lambda kind: conditions(kind, asked))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorizz.memory_provider.base import Owner
+from memorizz.memory_provider.base import UNSET, Owner
 from memorizz.memory_provider.documents import EMBEDDING, vector_of
 from memorizz.memory_provider.filters import conditions, of_owner
 from memorizz.memory_provider.ids import refuse_many
@@ -117,18 +117,16 @@ def _given(further: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def scope(memory_id: Any, user_id: Any, agent_ids: Any) -> dict[str, Any]:
-    """The filters of what is to be deleted, by the keys that they are about.
+    """The filters of what is to be deleted, by the keys that they are about; None asks for documents without the key.
 
     Raises:
         InputError: there is none.
         InputTypeError: one is no string, or no list of strings.
     """
-    asked: dict[str, Any] = {}
-    for key, value in (("memory_id", memory_id), ("user_id", user_id)):
-        if value is not None:
-            if not isinstance(refuse_many(value, key), str):
-                raise InputTypeError(f"{key} is of type {type(value).__name__}: expected a string.")
-            asked[key] = value
+    asked = {key: value for key, value in (("memory_id", memory_id), ("user_id", user_id)) if value is not UNSET}
+    for key, value in asked.items():
+        if refuse_many(value, key) is not None and not isinstance(value, str):
+            raise InputTypeError(f"{key} is of type {type(value).__name__}: expected a string or None.")
     if agent_ids is not None:
         several = not isinstance(agent_ids, str) and isinstance(agent_ids, Sequence | set | frozenset)
         if not several or not all(isinstance(one, str) for one in agent_ids):
