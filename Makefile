@@ -62,7 +62,7 @@ soak: export MEMU_LOAD_SECONDS := 60
 soak: export MEMU_SOAK_RESULT := $(CURDIR)/benchmarks/results/soak_servers.json
 soak: export MEMU_REQUIRE_BACKENDS = $(REQUIRED)
 soak: servers ## run the long versions of the tests that kill processes and drive random operations
-	$(call pytest,tests/promises tests/conformance -n 2 --timeout 3600 $(ARGS))
+	$(call pytest,tests/promises tests/conformance tests/mongodb tests/congruence tests/database/test_ddl_processes.py -n 2 --timeout 3600 $(ARGS))
 
 .PHONY: servers
 servers: .venv/.ready-dev ## install the database servers that the tests start (MariaDB as root; MySQL into .venv)
