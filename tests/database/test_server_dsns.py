@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import re
 import socket
 import traceback
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 
 import servers
 from memu import MemoryService
+from memu.backends.dialects import parse_dsn
 from memu.database.factory import build_database
 from memu.database.mysql import build_mysql_database
 from memu.database.postgres import build_postgres_database
@@ -117,6 +119,45 @@ def test_no_error_holds_a_piece_of_a_password_that_is_not_encoded(scheme: str, m
     assert CANARY not in told(caught.value)
     if mark == "@" or (scheme == "mongodb" and mark != "#"):
         assert "percent-encoded" in str(caught.value)
+
+
+ODD = {
+    "postgres": ["odd=1", "odd.option=1", "ODD=1", "row_factory=1", "prepare_threshold=x", "cursor_factory=x"],
+    "mariadb": ["ssl=1", "odd=1", "odd.option=1", "connect_timeout=x", "ssl_ca=/nowhere", "ssl_check_hostname=x",
+                "cursorclass=x", "conv=x", "client_flag=x"],
+    "mysql": ["ssl=1", "odd.option=1"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "option"), [(name, option) for name, options in ODD.items() for option in options])
+def test_an_option_that_the_driver_does_not_take_is_named(name: str, option: str) -> None:
+    server = servers.get(name)
+    dsn = f"{server.dsn(server.home).partition('?')[0]}?{option}"
+    kind, known = "postgres" if name == "postgres" else "mysql", re.escape(option.partition("=")[0])
+    with pytest.raises(ConfigError, match=rf"the driver of {kind} .* the dsn .*\b{known}\b") as caught:
+        build_database(config=DatabaseConfig(metadata_store={"dsn": dsn}))
+    assert server.password not in told(caught.value)
+    assert "charset" not in str(caught.value)
+
+
+@pytest.mark.parametrize("option", ["application_name=memu", "sslmode=disable", "options=-c%20search_path%3Dpublic"])
+def test_options_that_the_driver_takes_are_handed_on(option: str) -> None:
+    dsn = servers.get("postgres").create_database()
+    build_database(config=DatabaseConfig(metadata_store={"dsn": f"{dsn}?{option}"})).close()
+    servers.get("postgres").drop_database(dsn)
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "postgresql"])
+def test_a_piece_of_a_password_is_not_taken_for_an_option(scheme: str) -> None:
+    dsn = f"{scheme}://u:1@1?{CANARY}=1&x@127.0.0.1:1/memu"
+    with pytest.raises(ConfigError, match="percent-encoded") as caught:
+        build_database(config=DatabaseConfig(metadata_store={"dsn": dsn}))
+    assert CANARY not in told(caught.value)
+
+
+def test_an_at_sign_elsewhere_is_none_of_a_password() -> None:
+    for dsn, kind in (("sqlite:///a@b@c.db", "sqlite"), ("postgresql://u:p@h/a@b", "postgresql")):
+        assert parse_dsn(dsn, expected=kind).database in ("a@b@c.db", "a@b")
 
 
 @pytest.mark.parametrize("name", servers.NAMES)

@@ -44,9 +44,11 @@ def parse_dsn(dsn: str, *, expected: str | Sequence[str]) -> URL:
         ) from None
     kind, plus, driver = url.drivername.partition("+")
     url = url.set(drivername=ALIASES.get(kind, kind) + plus + driver)
-    if "@" in (url.host or ""):
+    several = bool(url.username) and dsn.count("@") > 1 and "@" in dsn.partition("?")[2]
+    if several or "@" in (url.host or ""):
         raise errors.ConfigError(
-            f"the dsn has more than one @ before its host: {ENCODED} (not shown: it may be a piece of the password)."
+            f"the dsn has more than one @: {ENCODED}, also in its options (not shown: it may be a piece of the "
+            "password)."
         )
     if url.get_backend_name() not in kinds:
         raise errors.ConfigError(f"the dsn names {url.get_backend_name()!r}: the provider expects {kinds[0]}://…")

@@ -1,7 +1,7 @@
 """MySQL and MariaDB, by PyMySQL or mysqlclient."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from hashlib import sha256
 from types import NoneType
 from typing import Any, ClassVar
@@ -69,7 +69,7 @@ class MySQL(Server):
     def __init__(self, url: URL, pool: PoolConfig | None = None) -> None:
         if (charset := url.query.get("charset", CHARSET)) != CHARSET:
             raise errors.ConfigError(f"the dsn asks for charset={charset}: only {CHARSET} holds every text.")
-        super().__init__(url.update_query_dict({"charset": CHARSET}), pool)
+        super().__init__(url, pool)
         self.flavour = "MySQL"
         self.packet: int | None = None
         """The server's max_allowed_packet, once a connection was made."""
@@ -85,11 +85,15 @@ class MySQL(Server):
         sa.event.listen(engine, "handle_error", _hung_up)
         return engine
 
+    def options(self) -> Set[str]:
+        """All but those that stand for Python objects, or leave the connection for later."""
+        return super().options() - {"conv", "cursorclass", "defer_connect"}
+
     def connect_args(self) -> dict[str, Any]:
         """Wait no longer for a connection than is configured; to PyMySQL that ends where the handshake begins."""
         longest = max(1, round(self.pool.connect_timeout))
         handshake = {"read_timeout": longest} if self.url.get_driver_name() == "pymysql" else {}
-        return {"connect_timeout": longest, **handshake}
+        return {"charset": CHARSET, "connect_timeout": longest, **handshake}
 
     def connected(self, connection: Any) -> None:
         """Times in UTC, bounded waits, and a value that does not fit is an error, whatever the server's own mode."""

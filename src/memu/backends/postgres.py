@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from functools import partial
 from hashlib import sha256
 from types import NoneType
@@ -95,6 +95,12 @@ class Postgres(Server):
         engine = super().connect()
         engine.dialect._json_serializer = partial(json.dumps, ensure_ascii=False, allow_nan=False)
         return engine
+
+    def options(self) -> Set[str]:
+        """Those of libpq: psycopg takes Python objects beside them, which no text can name."""
+        from psycopg import pq
+
+        return {known.keyword.decode() for known in pq.Conninfo.get_defaults()}
 
     def connect_args(self) -> dict[str, Any]:
         """Wait no longer for a connection than is configured, nor for a server that has gone without a word."""

@@ -2,18 +2,21 @@
 
 import socket
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
+from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from memu import errors
-from memu.backends.dialects import Dialect, Fault, shown, words
+from memu.backends.dialects import ENCODED, EXAMPLES, Dialect, Fault, shown, words
 from memu.backends.types import LongText
 from memu.settings import PoolConfig
+
+T = TypeVar("T")
 
 
 class Server(Dialect):
@@ -40,7 +43,10 @@ class Server(Dialect):
     def connect(self) -> Engine:
         """A pool; its connections are made when they are first needed, and begin transactions on our word only."""
         self._require_driver()
-        return sa.create_engine(
+        if unknown := sorted(set(self.url.query) - self.options()):
+            raise self._unread(f"does not take what the dsn has among its options, {', '.join(unknown)}")
+        make = partial(
+            sa.create_engine,
             self.url,
             isolation_level="AUTOCOMMIT",
             pool_size=self.pool.pool_size,
@@ -49,6 +55,36 @@ class Server(Dialect):
             pool_recycle=self.pool.pool_recycle,
             connect_args=self.connect_args(),
         )
+        engine = self._read(make)
+        sa.event.listen(engine, "do_connect", self._reach)
+        return engine
+
+    def options(self) -> Set[str]:
+        """The options of a DSN that the driver may take."""
+        return self.url.query.keys()
+
+    def _reach(self, dialect: sa.Dialect, _record: Any, given: Sequence[Any], options: Mapping[str, Any]) -> Any:
+        """A connection, as SQLAlchemy makes it."""
+        return self._read(partial(dialect.connect, *given, **options))
+
+    def _read(self, make: Callable[[], T]) -> T:
+        """What is made of the DSN.
+
+        Raises:
+            ConfigError: the driver trips over an option, which it says in its own ways.
+        """
+        try:
+            return make()
+        except (AttributeError, LookupError, OSError, TypeError, ValueError) as error:
+            if isinstance(error, OSError) and not self.url.query:  # with options it is a file that one of them names
+                raise
+            kind = type(error).__name__
+        # Out of the block: the driver's words may hold a piece of the DSN, and would come along as the context.
+        raise self._unread(f"cannot read the dsn ({kind}; its options: {', '.join(sorted(self.url.query)) or 'none'})")
+
+    def _unread(self, fault: str) -> errors.ConfigError:
+        expected = f"expected one such as {EXAMPLES[self.url.get_backend_name()]}, with options of that driver"
+        return errors.ConfigError(f"the driver of {self.name} {fault}: {expected}; {ENCODED}.")
 
     def connect_args(self) -> dict[str, Any]:
         """Further arguments of the driver's `connect`."""
