@@ -270,18 +270,42 @@ def test_row_16_an_update_merges(provider: RecordProvider) -> None:
 )
 def test_row_16_an_update_moves_nothing_to_others(provider: RecordProvider, change: dict[str, Any]) -> None:
     provider.store({"_id": "a", "user_id": "alice", "memory_id": "m"}, LONG)
-    with pytest.raises(InputError, match="cannot change"):
+    with pytest.raises(InputError, match=r"cannot change|memory_id is of type dict"):
         provider.update_by_id("a", {**change, "x": 1}, LONG)
     same = {"_id": "a", "id": "a", "user_id": "alice", "memory_id": "m"}
     assert provider.update_by_id("a", {**same, "x": 2}, LONG) is True
     assert bare(provider.retrieve_by_id("a", LONG)) == {"user_id": "alice", "memory_id": "m", "x": 2}
 
 
+@pytest.mark.parametrize("held", [{"user_id": "ann", "memory_id": "m"}, {"user_id": "ann"}, {"memory_id": "m"}, {}])
+@pytest.mark.parametrize("kind", [LONG, TALK, MemoryType.TOOLBOX, MemoryType.MEMAGENT])
+def test_storing_takes_no_document_of_another_over(
+    provider: RecordProvider, kind: MemoryType, held: dict[str, Any]
+) -> None:
+    own = "agent_id" if kind is MemoryType.MEMAGENT else "_id"
+    provider.store({own: "a", "instruction": "ann's", "embedding": [0.3, 0.4], **held}, kind)
+    before = provider.retrieve_by_id("a", kind, include_embedding=True)
+    for change in ({"user_id": "mal"}, {"memory_id": "other"}, {"user_id": None}, {"memory_id": None}, {"user_id": ""}):
+        taken = {own: "a", "instruction": "mal's", **held, **change}
+        if all(taken.get(key) == held.get(key) for key in ("user_id", "memory_id")):
+            continue  # it is the same user's
+        for call in (
+            lambda taken=taken: provider.store(taken, kind),
+            lambda taken=taken: provider.store_many([{"instruction": "another"}, taken], kind),
+        ):
+            with pytest.raises(InputError, match=r"cannot change (user|memory)_id, which says whose the document is"):
+                call()
+        assert provider.list_all(kind, include_embedding=True) == [before]
+    provider.store({own: "a", "instruction": "new", **held}, kind)
+    assert provider.store_many([provider.retrieve_by_id("a", kind)], kind) == ["a"]
+    assert provider.retrieve_by_id("a", kind)["instruction"] == "new"
+
+
 # --- several at once --------------------------------------------------------------------------------------------------
 
 
 def test_many_documents_are_kept_in_one_step(provider: RecordProvider) -> None:
-    provider.store({"_id": "a", "n": "old"}, LONG)
+    provider.store({"_id": "a", "n": "old", "memory_id": "m"}, LONG)
     before = provider.retrieve_by_id("a", LONG)
     given = [{"_id": "a", "n": 1}, {"n": 2, "embedding": [1, 2]}, {"_id": "b", "n": 3}, {"_id": "b", "n": 4}]
     stored = provider.store_many(iter(given), LONG, memory_id="m")

@@ -24,7 +24,7 @@ from memu.errors import InputError, InputTypeError, VectorError
 EMBEDDING = "embedding"
 ID_KEYS = ("_id", "id")
 FIXED = ("memory_id", "user_id")
-"""Keys that an update may not change: whose a document is, and where."""
+"""Keys that a document has as long as it is there: whose it is, and where."""
 
 NO_DOCUMENTS = (str, bytes, list, tuple, set, frozenset, BaseException, Enum, ModuleType, functools.partial)
 """What has attributes, and is no document for all that."""
@@ -98,7 +98,11 @@ class Given:
         return cls(kind, chosen, row_id(kind, chosen), own is None, vector, EMBEDDING in document, keys)
 
     def row(self, held: Row | None) -> Row:
-        """The row; one that it replaces hands on when and where it was made, and its vector when none is said."""
+        """The row; one that it replaces hands on when and where it was made, and its vector when none is said.
+
+        Raises:
+            InputError: the one that it replaces is another user's, or of another memory.
+        """
         keys, times = self.keys, dict.fromkeys(time_columns(self.kind), now())
         position, vector = positions.next(), self.vector
         if held is not None:
@@ -106,10 +110,12 @@ class Given:
             keys = _with_times(self.kind, held, keys)
             vector = vector if self.says_vector else held[EMBEDDING]
         named = None if is_uuid(self.id) else self.id
-        return {
+        row = {
             **_columns(self.kind, keys, times),
             "id": self.key, "given_id": named, EMBEDDING: vector, "position": position, "seq": 0,
         }  # fmt: skip
+        _refuse_a_move(held, row, "storing it again")
+        return row
 
 
 def _with_times(kind: MemoryType, held: Row, keys: Document) -> Document:
@@ -139,25 +145,25 @@ def changed(kind: MemoryType, held: Row, changes: Document) -> Row:
     Raises:
         InputError: the id, the user or the memory would change.
     """
-    _refuse_a_move(kind, held, changes)
+    wanted = given_id(changes)
+    if wanted is not None and row_id(kind, wanted) != held["id"]:
+        raise InputError(f"an update cannot change the id to {wanted!r}: store the document anew and delete this one.")
     keys = {**kept(kind, held), **{key: one for key, one in changes.items() if key not in (*ID_KEYS, EMBEDDING)}}
     if changes.get("updated_at") is None or _is_held(changes["updated_at"], held, kept(kind, held)):
         keys.pop("updated_at", None)
     times = {name: held[name] for name in time_columns(kind)} | {"updated_at": now()}
     row = {**held, **_columns(kind, keys, times)}
+    _refuse_a_move(held, row, "an update")
     if EMBEDDING in changes:
         row[EMBEDDING] = vector_of(changes[EMBEDDING])
     return row
 
 
-def _refuse_a_move(kind: MemoryType, held: Row, changes: Document) -> None:
-    wanted = given_id(changes)
-    if wanted is not None and row_id(kind, wanted) != held["id"]:
-        raise InputError(f"an update cannot change the id to {wanted!r}: store the document anew and delete this one.")
+def _refuse_a_move(held: Row | None, row: Row, what: str) -> None:
     for key in FIXED:
-        if key in changes and changes[key] != held[key]:
+        if held is not None and row[key] != held[key]:
             raise InputError(
-                f"an update cannot change {key}, which says whose the document is: store it anew and delete this one."
+                f"{what} cannot change {key}, which says whose the document is: give the new one an id of its own."
             )
 
 
