@@ -221,13 +221,45 @@ def test_row_18_times_are_always_there_and_as_given(provider: RecordProvider) ->
         "2024-05-31T18:00:00.5+02:00",
         datetime(2024, 5, 31),
         1717178400.25,
-        "yesterday",
+        np.int64(1717178400),
     ):
         given = {"content": "x", "timestamp": one, "created_at": one, "updated_at": one}
         found = provider.retrieve_by_id(provider.store(given, TALK), TALK)
         assert found is not None
         assert {name: found[name] for name in given} == given
     assert "timestamp" not in (provider.list_all(LONG) or [provider.retrieve_by_id(provider.store({}, LONG), LONG)])[0]
+
+
+@pytest.mark.parametrize("key", ["created_at", "updated_at", "timestamp"])
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("yesterday", "is 'yesterday': expected a time: a datetime, an ISO string, or seconds since 1970[.]"),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", "is 'Wed, 21 Oct 2015 07:28:00 GMT': expected a time"),
+        (1750000003000, "is 1750000003000: .*; this number is in milliseconds: divide it by 1000"),
+        (1750000003000.5, "in milliseconds"),
+        (1750000003000000, r"seconds since 1970[.]"),
+        (10**30, "is 10{30}: expected a time"),
+        (10**308, "is a number of more than 308 digits"),
+        (True, "is True: expected a time"),
+        ("", "is '': expected a time"),
+        ({"$date": 5}, "expected a time"),
+        (date(2024, 5, 31), "expected a time"),
+    ],
+)
+def test_row_18_what_names_no_instant_is_refused(provider: RecordProvider, key: str, bad: Any, told: str) -> None:
+    provider.store({"_id": "a", "content": "x"}, TALK)
+    before = provider.list_all(TALK)
+    for call in (
+        lambda: provider.store({key: bad}, TALK),
+        lambda: provider.store_many([{}, {key: bad}], TALK),
+        lambda: provider.update_by_id("a", {key: bad}, TALK),
+    ):
+        with pytest.raises(InputError, match=f"^{key} {told}" if told.startswith("is") else f"^{key} is .*{told}"):
+            call()
+    assert provider.list_all(TALK) == before
+    provider.store({"_id": "b", key: None}, TALK)
+    assert provider.retrieve_by_id("b", TALK)[key].tzinfo is not None
 
 
 # --- updates (row 16) -------------------------------------------------------------------------------------------------
@@ -251,10 +283,10 @@ def test_row_16_an_update_merges(provider: RecordProvider) -> None:
     assert newest is not None
     assert newest["timestamp"] == "2024-01-01"
     assert newest["embedding"] == embed("other")
-    assert provider.update_by_id("a", {"embedding": None, "updated_at": "then"}, TALK) is True
+    assert provider.update_by_id("a", {"embedding": None, "updated_at": "2024-01-02"}, TALK) is True
     last = provider.retrieve_by_id("a", TALK)
     assert last is not None
-    assert (last["embedding"], last["updated_at"]) == (None, "then")
+    assert (last["embedding"], last["updated_at"]) == (None, "2024-01-02")
 
 
 @pytest.mark.parametrize(

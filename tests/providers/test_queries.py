@@ -156,6 +156,11 @@ def test_row_03_more_filters(provider: RecordProvider) -> None:
         ({"user_id": 5}, []),
         ({"created_at": datetime(2024, 1, 1, tzinfo=UTC)}, ["a"]),
         ({"created_at": "2024-01-01T01:00:00+01:00"}, ["a"]),
+        ({"created_at": datetime(2024, 1, 1)}, ["a"]),
+        ({"created_at": 1704067200}, ["a"]),
+        ({"created_at": None}, []),
+        ({"created_at": [None, "2024-01-01"]}, ["a"]),
+        ({"timestamp": None}, ["b", "a"]),
         ({"name": None}, ["b", "a"]),
         ({"query": None, "content": "x"}, ["a"]),
     ):  # fmt: skip
@@ -166,7 +171,8 @@ def test_row_03_more_filters(provider: RecordProvider) -> None:
         {"metadata.k": {"$gt": 1}},
         {"a": [{"$ne": 1}]}, {"a": [["x"]]}, {"a": b"x"}, {"a": object()}, {"a": float("nan")}, {"a": 2**64},
         {"a": "\x00"},
-        {"a": datetime(2024, 1, 1)}, {"created_at": "yesterday"}, {"": 1}, {5: 1}, {"metadata.": 1}, {"metadata..a": 1},
+        {"a": datetime(2024, 1, 1)}, {"created_at": "yesterday"}, {"created_at": 1704067200000},
+        {"": 1}, {5: 1}, {"metadata.": 1}, {"metadata..a": 1},
         {'a"b': 1}, {"a\\b": 1}, {"a\x00": 1}, {"agent_id": ["x", 5]}, {"metadata": {}},
     ):  # fmt: skip
         with pytest.raises(FilterError, match="filter"):

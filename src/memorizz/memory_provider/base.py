@@ -58,8 +58,8 @@ class MemoryProvider(ABC):
             memory_unit: another name for `data`.
 
         Raises:
-            InputError: the document holds something that JSON cannot, or two ids that differ; or the one that it would
-                replace has another `user_id` or `memory_id`.
+            InputError: the document holds something that JSON cannot, a time that names no instant, or two ids that
+                differ; or the one that it would replace has another `user_id` or `memory_id`.
             VectorError: its embedding is no vector, or of another dimension than the table's.
         """
 

@@ -2,9 +2,11 @@
 
 import time
 from datetime import UTC, datetime
+from numbers import Real
 from typing import Any
 
 from memorizz.memory_provider.values import readable
+from memu.errors import InputError
 from memu.forked import Lock
 
 
@@ -21,13 +23,30 @@ def instant(value: Any) -> datetime | None:
     try:
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            value = datetime.fromtimestamp(value, UTC)
+        elif _is_number(value):
+            value = datetime.fromtimestamp(float(value), UTC)
         if not isinstance(value, datetime) or readable(value) is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def moment(value: Any, what: str, error: type[InputError] = InputError) -> datetime:
+    """The instant that a caller's time names; an error of the class given when it names none."""
+    found = instant(value)
+    if found is None:
+        hint = (
+            "; this number is in milliseconds: divide it by 1000" if _is_number(value) and instant(value / 1000) else ""
+        )
+        raise error(
+            f"{what} is {value!r:.60}: expected a time: a datetime, an ISO string, or seconds since 1970{hint}."
+        )
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Positions:

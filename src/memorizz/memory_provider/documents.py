@@ -10,7 +10,7 @@ from enum import Enum
 from types import ModuleType
 from typing import Any
 
-from memorizz.memory_provider.clock import instant, now, positions
+from memorizz.memory_provider.clock import instant, moment, now, positions
 from memorizz.memory_provider.ids import given_id, is_uuid, new_id, row_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document
@@ -170,9 +170,9 @@ def _refuse_a_move(held: Row | None, row: Row, what: str) -> None:
 def _columns(kind: MemoryType, keys: Document, times: Mapping[str, datetime]) -> Row:
     """The columns of a document's keys; a time that a caller gave stands beside its column in the form it was given."""
     keys = {key: one for key, one in keys.items() if not (key in times and one is None)}
-    row: Row = {name: instant(keys.get(name)) or default for name, default in times.items()}
     has_metadata = isinstance(keys.get(METADATA), Mapping)
     rest = _encoded(without_callables(keys))
+    row: Row = {name: moment(keys[name], name) if name in keys else default for name, default in times.items()}
     for name, held in text_columns(kind).items():
         row[name] = rest.pop(name) if _fits(name, rest.get(name), held) else None
     row |= _metadata(rest.pop(METADATA) if has_metadata else None)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from memorizz.memory_provider.base import UNSET, Owner
-from memorizz.memory_provider.clock import instant
+from memorizz.memory_provider.clock import moment
 from memorizz.memory_provider.documents import ID_KEYS
 from memorizz.memory_provider.ids import known_id, refuse_many, row_id
 from memorizz.memory_provider.memory_type import MemoryType
@@ -59,7 +59,7 @@ def _conditions(kind: MemoryType, key: Any, value: Any) -> Iterator[Condition]:
     if key in ID_KEYS:
         yield _any_of("id", _row_ids(kind, key, values))
     elif key in time_columns(kind):
-        yield _any_of(key, [_time(key, one) for one in values])
+        yield _any_of(key, [None if one is None else moment(one, f"filter {key!r}", FilterError) for one in values])
     elif key.startswith(f"{METADATA}."):
         yield _at(METADATA, tuple(key.split(".")[1:]), key, values)
     elif key == METADATA:
@@ -99,13 +99,6 @@ def _comparable(key: str, value: Any) -> Any:
 
 def _row_ids(kind: MemoryType, key: str, values: Sequence[Any]) -> tuple[str, ...]:
     return tuple(row_id(kind, text) for one in values if (text := known_id(one, f"filter {key!r}")) is not None)
-
-
-def _time(key: str, value: Any) -> datetime:
-    found = instant(value)
-    if found is None:
-        raise FilterError(f"filter {key!r}: {value!r} is no time: expected a datetime, or an ISO string.")
-    return found
 
 
 def _in_column(kind: MemoryType, key: str, values: Sequence[Any]) -> Iterator[Condition]:
