@@ -84,6 +84,11 @@ def test_row_02_what_is_no_query(provider: RecordProvider) -> None:
         ask({"text": "x", "query": "x"}, LONG)
     with pytest.raises(InputTypeError, match="text is a int"):
         ask({"text": 5}, LONG)
+    store(provider, content="x", memory_id="m")
+    for key in ("embedding", "query", "text"):
+        for more in ({}, {"memory_id": "m"}, {"limit": 5}):
+            with pytest.raises(InputError, match=f"the query's {key} is None: leave the key out"):
+                ask({key: None, **more}, LONG)
     for bad in (5, b"x", object(), {1, 2}):
         with pytest.raises(InputTypeError, match="the query is a"):
             ask(bad, LONG)
@@ -162,7 +167,6 @@ def test_row_03_more_filters(provider: RecordProvider) -> None:
         ({"created_at": [None, "2024-01-01"]}, ["a"]),
         ({"timestamp": None}, ["b", "a"]),
         ({"name": None}, ["b", "a"]),
-        ({"query": None, "content": "x"}, ["a"]),
     ):  # fmt: skip
         assert ids(ask(filters, LONG, limit=9)) == wanted, filters
         assert set(ids(ask({**filters, "embedding": embed("x")}, LONG, limit=9))) == set(wanted), filters
@@ -177,6 +181,21 @@ def test_row_03_more_filters(provider: RecordProvider) -> None:
     ):  # fmt: skip
         with pytest.raises(FilterError, match="filter"):
             ask(bad, LONG, limit=9)
+
+
+def test_row_03_a_dot_is_a_path_in_metadata_only(provider: RecordProvider) -> None:
+    for kind in (LONG, TALK):
+        store(provider, kind, _id="literal", content="x", **{"address.city": "Rome", "content.x": 1})
+        store(
+            provider, kind, _id="below", content="x", address={"city": "Rome"}, metadata={"address": {"city": "Rome"}}
+        )
+        for asked, wanted in (
+            ({"address.city": "Rome"}, ["literal"]),
+            ({"content.x": 1}, ["literal"]),
+            ({"metadata.address.city": "Rome"}, ["below"]),
+        ):
+            assert ids(provider.retrieve_by_query(asked, kind, limit=9)) == wanted
+            assert ids(provider.retrieve_by_query({**asked, "embedding": embed("x")}, kind, limit=9)) == wanted
 
 
 def test_row_03_metadata_that_are_a_dict_are_not_missing(provider: RecordProvider) -> None:

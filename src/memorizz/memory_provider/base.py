@@ -91,7 +91,8 @@ class MemoryProvider(ABC):
         Args:
             query: a text; a vector; a dict with `embedding`, or with `query` or `text`, whose other keys are filters
                 (and `limit`); a dict of filters only; or None for any. A filter names a key of the document, or
-                `metadata.key`, and a value; None asks for documents without it, a list for any of its values.
+                `metadata.key`, and a value; a dot in any other key is a character of it. None asks for documents
+                without it, a list for any of its values.
             memory_store_type: what is searched.
             limit: the most documents; 1 when neither this nor the query says.
             memory_id: only documents of this memory.
@@ -110,6 +111,7 @@ class MemoryProvider(ABC):
 
         Raises:
             FilterError: a filter's value is one that cannot be compared.
+            InputError: `embedding`, `query` or `text` is there and None.
             VectorError: the query's vector is of another dimension than the table's.
         """
 

@@ -44,12 +44,15 @@ def read_query(
     """Read a query of any form; `further` are filters beside those in it, None among them for no filter.
 
     Raises:
-        InputError: both a text and a vector, or a limit that is none.
+        InputError: both a text and a vector, one of them that is None, or a limit that is none.
         InputTypeError: something that is no query.
         FilterError: a filter that cannot be compared.
         VectorError: a vector that cannot be compared.
     """
     asked = _as_dict(query)
+    for key in (EMBEDDING, *TEXT_KEYS):
+        if key in asked and asked[key] is None:  # what failed to be embedded is not everything
+            raise InputError(f"the query's {key} is None: leave the key out to find whatever meets the filters.")
     vector, text = vector_of(asked.pop(EMBEDDING, None)), _text(asked)
     if vector is not None and text is not None:
         raise InputError("the query has both an embedding and a text: expected one of them.")
