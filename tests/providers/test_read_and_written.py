@@ -66,13 +66,45 @@ def test_times_that_were_read_say_nothing_new(provider: RecordProvider) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [Results([{"a": 1}]), Results(), len, lambda: None, ValueError("x"), json, MemoryType.PERSONAS, [1], {1}],
+    [Results([{"a": 1}, {"a": 2}]), Results(), len, lambda: None, ValueError("x"), json, MemoryType.PERSONAS, [1], {1}],
     ids=lambda given: type(given).__name__,
 )
 def test_what_is_no_document_is_refused(provider: RecordProvider, given: Any) -> None:
     with pytest.raises(InputTypeError, match="the document is a"):
         provider.store(given, LONG)
     assert provider.list_all(LONG) == []
+
+
+def test_what_a_query_found_is_written_as_its_one_document(provider: RecordProvider) -> None:
+    provider.store({"_id": "a", "content": "x", "embedding": [1, 0]}, LONG)
+    provider.store({"_id": "b", "content": "y", "embedding": [0, 1]}, LONG)
+    found = provider.retrieve_by_query([1, 0], LONG)
+    found[0]["content"] = "new"
+    assert provider.update_by_id(found["_id"], found, LONG) is True
+    assert provider.retrieve_by_id("a", LONG)["content"] == "new"
+    found[0]["content"] = "newer"
+    assert provider.store(found, LONG) == "a"
+    assert {"content": "newer", "embedding": [1, 0]}.items() <= provider.retrieve_by_id("a", LONG).items()
+    assert "score" not in provider.retrieve_by_id("a", LONG)
+    agent = provider.store_memagent({"agent_id": "g", "instruction": "one"})
+    assert provider.store_memagent(provider.retrieve_by_query({"_id": agent}, MemoryType.MEMAGENT)) == "g"
+    both = provider.retrieve_by_query([1, 0], LONG, limit=2)
+    for write in (lambda: provider.store(both, LONG), lambda: provider.update_by_id("a", both, LONG)):
+        with pytest.raises(InputTypeError, match="the document is a list of 2: expected one"):
+            write()
+
+
+def test_results_copy_and_values(provider: RecordProvider) -> None:
+    provider.store({"_id": "a", "content": "x"}, LONG)
+    found = provider.retrieve_by_query(None, LONG)
+    assert list(found.values()) == list(found[0].values()) == list(dict(found.items()).values())
+    other = found.copy()
+    assert isinstance(other, Results)
+    assert other == found
+    other[0]["content"] = "y"
+    assert found["content"] == "x"
+    assert list(Results().values()) == []
+    assert Results().copy() == []
 
 
 def test_an_object_whose_to_dict_gives_no_dict_is_read_by_its_attributes(provider: RecordProvider) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from memorizz.memory_provider.clock import instant, moment, now, positions
 from memorizz.memory_provider.ids import given_id, is_uuid, new_id, row_id
 from memorizz.memory_provider.memory_type import MemoryType
-from memorizz.memory_provider.results import Document
+from memorizz.memory_provider.results import Document, Results
 from memorizz.memory_provider.schema import DOCUMENT, GIVEN_METADATA, METADATA, STRICT, text_columns, time_columns
 from memorizz.memory_provider.values import alike, decoded, encoded, normal, plain_text, without_callables
 from memu.backends.base import Row
@@ -44,6 +44,8 @@ def as_mapping(data: Any) -> Document:
     Raises:
         InputTypeError: it is no dict, no pydantic model, and no object with `to_dict` or attributes.
     """
+    if isinstance(data, Results):
+        return without_scores(data.only)
     if isinstance(data, Mapping):
         return without_scores(data)
     if not isinstance(data, type):
