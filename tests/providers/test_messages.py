@@ -25,6 +25,36 @@ def test_messages_are_a_history(provider: RecordProvider) -> None:
     assert provider.retrieve_memory_components_by_query("Hello", memory_id="m1", limit=1)["content"] == "Hello"
 
 
+@pytest.mark.parametrize("kind", [TALK, MemoryType.SHORT_TERM_MEMORY])
+def test_a_history_knows_a_conversation_by_either_name(provider: RecordProvider, kind: MemoryType) -> None:
+    threads: list[dict[str, str]] = [
+        {"conversation_id": "c"}, {"thread_id": "c"}, {"conversation_id": "other"}, {"conversation_id": "c"},
+        {"conversation_id": "c", "thread_id": "c"}, {}, {"thread_id": "t", "conversation_id": "c"},
+    ]  # fmt: skip
+    for hour, names in enumerate(threads):
+        time = {"created_at": f"2025-03-01T{20 - hour:02}:00:00Z"}
+        time |= {"timestamp": time["created_at"]} if kind is TALK else {}
+        provider.store({"_id": str(hour), "memory_id": "m", "user_id": "u", **names, **time}, kind)
+    provider.store({"_id": "elsewhere", "memory_id": "n", "conversation_id": "c"}, kind)
+    provider.store({"_id": "bob's", "memory_id": "m", "user_id": "bob", "conversation_id": "c"}, kind)
+    ask = provider.retrieve_conversation_history_ordered_by_timestamp
+    for limit in (0, 1, 2, 4, 5, None):
+        found = [one["_id"] for one in ask("m", kind, limit, "u", "c")]
+        assert found == ["6", "4", "3", "1", "0"][None if limit is None else 5 - limit :]
+    assert [one["_id"] for one in ask("m", kind, thread_id="t")] == ["6"]
+    assert [one["_id"] for one in ask("m", kind, user_id="u")] == [str(hour) for hour in reversed(range(7))]
+    assert ask("m", kind, thread_id="nobody's") == []
+
+
+def test_messages_of_one_instant_stay_in_their_order(provider: RecordProvider) -> None:
+    for n in range(8):
+        name = ("thread_id", "conversation_id")[n % 2]
+        provider.store({"_id": str(n), "memory_id": "m", name: "c", "timestamp": "2025-03-01"}, TALK)
+    for asked in ({}, {"thread_id": "c"}):
+        history = provider.retrieve_conversation_history_ordered_by_timestamp("m", **asked)
+        assert [one["_id"] for one in history] == list("01234567")
+
+
 def test_a_message_comes_back_and_stores_again_as_itself(provider: RecordProvider) -> None:
     unit = ConversationMemoryUnit(
         RoleType.ASSISTANT,  # type: ignore[arg-type]

@@ -164,7 +164,10 @@ class MemoryProvider(ABC):
         *,
         include_embedding: bool = False,
     ) -> Results:
-        """What was said in a memory, the oldest first; with a limit the newest so many of it."""
+        """What was said in a memory, the oldest first; with a limit the newest so many of it.
+
+        `thread_id` asks for one conversation: the messages that have it as `thread_id` or as `conversation_id`.
+        """
 
     @abstractmethod
     def update_by_id(self, id: Any, data: Any, memory_store_type: TypeName, *, user_id: Owner = UNSET) -> bool:

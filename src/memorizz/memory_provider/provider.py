@@ -35,6 +35,9 @@ logger = logging.getLogger("memorizz.memory_provider")
 Answer = TypeVar("Answer")
 
 AGENTS = MemoryType.MEMAGENT
+THREAD_NAMES = ("thread_id", "conversation_id")
+"""The keys that say of which conversation a message is: the later name and the earlier one."""
+
 TRIES = 4
 """How often a search is made, when rows that it found were deleted or changed before they could be read."""
 
@@ -235,13 +238,16 @@ class RecordProvider(MemoryProvider):
         kind = _type(memory_type, MemoryType.CONVERSATION_MEMORY)
         if not isinstance(refuse_many(memory_id, "memory_id"), str):
             raise InputTypeError(f"memory_id is of type {type(memory_id).__name__}: expected a string.")
-        asked = {"memory_id": memory_id}
-        if thread_id is not None:
-            asked["thread_id"] = refuse_many(thread_id, "thread_id")
+        thread = refuse_many(thread_id, "thread_id")
+        threads = [{}] if thread is None else [{name: thread} for name in THREAD_NAMES]
         owner, most = of_owner(kind, user_id), None if limit is None else checked_limit(limit, 0)
-        where = [*owner, *conditions(kind, asked)]
+        either = [[*owner, *conditions(kind, {"memory_id": memory_id, **one})] for one in threads]
         return self._read(
-            kind, owner, lambda reading: reading.history(where, most), include_embedding=include_embedding
+            kind,
+            owner,
+            lambda reading: reading.history(either, most),
+            include_embedding=include_embedding,
+            several=len(either) > 1,
         )
 
     # --- queries ------------------------------------------------------------------------------------------------------

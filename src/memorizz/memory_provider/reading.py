@@ -43,11 +43,13 @@ class Reading:
         asked = Condition("id", "in", tuple(row["id"] for row in ids))
         return self._documents(self._find([*where, asked], NEWEST_FIRST, None))
 
-    def history(self, where: Sequence[Condition], limit: int | None) -> Results:
-        """Documents in the order of their time, the oldest first; with a limit the newest so many."""
+    def history(self, either: Sequence[Sequence[Condition]], limit: int | None) -> Results:
+        """Documents that meet any of several lists of conditions, the oldest first; with a limit the newest so many."""
         time = TIMESTAMP if TIMESTAMP in time_columns(self.kind) else "created_at"
-        rows = self._find(where, [f"-{time}", "-position", "-id"], limit)
-        return self._documents(rows[::-1])
+        order = [f"-{time}", "-position", "-id"]
+        rows = {row["id"]: row for where in either for row in self._find(where, order, limit)}
+        newest = sorted(rows.values(), key=lambda row: (row[time], row["position"], row["id"]), reverse=True)[:limit]
+        return self._documents(newest[::-1])
 
     def ranked(self, found: Sequence[Found], where: Sequence[Condition]) -> Results:
         """The documents of ids with their scores, the best first, ties by id; those that still meet conditions."""
