@@ -1,5 +1,6 @@
 """Documents: how they are kept, by which ids, and how they come back."""
 
+import functools
 import uuid
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
@@ -191,6 +192,48 @@ def test_row_10_the_given_document_is_not_changed_and_functions_are_left_out(pro
     assert inner == {"call": len, "b": [1, print]}
     found = bare(provider.retrieve_by_id(stored, MemoryType.TOOLBOX))
     assert found == {"name": "tool", "inner": {"b": [1]}, "metadata": {}, "memory_id": "m"}
+
+
+class Callable:
+    """Data, for all that it can be called."""
+
+    def __call__(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"a": Callable(), "c": 1}, "a is a Callable: expected"),
+        ({"b": int}, "b is a type: expected"),
+        ({"model": BaseModel}, "model is a ModelMetaclass: expected"),
+        ({"inner": {"list": [1, Callable()]}}, r"inner\.list\[1\] is a Callable"),
+        ({"metadata": {"kind": Colour}}, r"metadata\.kind is a EnumType"),
+    ],
+)
+def test_row_10_what_can_be_called_and_is_no_function_is_refused(
+    provider: RecordProvider, given: dict[str, Any], named: str
+) -> None:
+    agents = MemoryType.MEMAGENT
+    provider.store({"agent_id": "g"}, agents)
+    before = provider.list_all(agents)
+    for call in (
+        lambda: provider.store(given, LONG),
+        lambda: provider.store_many([{}, given], LONG),
+        lambda: provider.store_memagent({"agent_id": "h", **given}),
+        lambda: provider.store_memagent(SimpleNamespace(agent_id="h", **given)),
+        lambda: provider.update_by_id("g", given, agents),
+    ):
+        with pytest.raises(InputTypeError, match=named):
+            call()
+    assert (provider.list_all(LONG), provider.list_all(agents)) == ([], before)
+
+
+def test_row_10_functions_of_every_kind_are_left_out(provider: RecordProvider) -> None:
+    functions = [len, "x".upper, str.upper, "x".__len__, functools.partial(len, "x"), functools.cache(len), lambda: 0]
+    given = {"n": 1, "tools": functions, **{f"f{n}": one for n, one in enumerate(functions)}}
+    assert bare(provider.retrieve_by_id(provider.store(given, LONG), LONG)) == {"n": 1, "tools": []}
+    agent = provider.retrieve_memagent(provider.store_memagent({"agent_id": "g", **given}))
+    assert (agent["n"], agent["tools"], "f0" in agent) == (1, [], False)
 
 
 class Unit(BaseModel):

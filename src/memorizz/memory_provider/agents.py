@@ -69,7 +69,8 @@ def agent_document(memagent: Any) -> Document:
 
 def _plain(value: Any) -> Any:
     """Objects that can be dicts are, such as a persona."""
-    return as_mapping(value) if any(hasattr(value, name) for name in ("model_dump", "to_dict")) else value
+    told = not isinstance(value, type) and any(hasattr(value, name) for name in ("model_dump", "to_dict"))
+    return as_mapping(value) if told else value
 
 
 def memory_ids(given: Any) -> list[str]:

@@ -1,5 +1,7 @@
 """Values as JSON: what JSON cannot hold either keeps its type by a tag, or is refused by name."""
 
+import functools
+import inspect
 import json
 import math
 import re
@@ -50,8 +52,8 @@ def _pruned(value: Any, depth: int) -> Any:
 
 
 def is_function(value: Any) -> bool:
-    """Whether a value is code, which no store keeps."""
-    return callable(value) and not isinstance(value, Enum | str)
+    """Whether a value is a function or a method; other things that can be called may be data, and are not left out."""
+    return inspect.isroutine(value) or isinstance(value, functools.partial)
 
 
 def encoded(value: Any, where: str, depth: int = 0) -> Any:
