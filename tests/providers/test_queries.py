@@ -231,10 +231,11 @@ INJECTIONS = (
 
 
 def test_statements_in_keys_names_and_values_are_only_text(provider: RecordProvider) -> None:
-    provider.store({"_id": "victim", "name": "victim", "user_id": "u"}, LONG)
+    provider.store({"_id": "victim", "name": "victim", "user_id": "u", "embedding": embed("x")}, LONG)
     provider.store({"_id": "tool"}, MemoryType.TOOLBOX)
     for text in INJECTIONS:
         document = {"name": text, "content": text, "memory_id": text, "metadata": {text: text}, text: text}
+        document["embedding"] = embed(text)
         stored = provider.store({"_id": text, **document}, LONG)
         assert stored == text
         for filters in (
@@ -244,9 +245,10 @@ def test_statements_in_keys_names_and_values_are_only_text(provider: RecordProvi
             {"memory_id": text},
             {"_id": text},
         ):
-            if text.startswith("id)") or "." not in text:
-                assert ids(provider.retrieve_by_query(filters, LONG, limit=9)) == [text]
-        assert ids(provider.retrieve_by_query({text: text, "embedding": embed("x")}, LONG, limit=9)) == []
+            for asked in (filters, {**filters, "embedding": embed("x")}):
+                assert ids(provider.retrieve_by_query(asked, LONG, limit=9)) == [text]
+            assert provider.retrieve_by_query({**dict.fromkeys(filters, "other"), "embedding": embed("x")}, LONG) == []
+        assert len(provider.retrieve_by_query(embed("x"), LONG, limit=9)) == 2
         assert provider.retrieve_by_name(text, LONG) is not None
         assert provider.update_by_id(text, {text: "changed", f"{text} more": 1}, LONG) is True
         found = provider.retrieve_by_id(text, LONG)
