@@ -397,3 +397,6 @@ def test_many_documents_are_kept_in_one_step(provider: RecordProvider) -> None:
             provider.store_many([{"n": "new"}, bad], LONG)
     assert len(provider.list_all(LONG)) == 3
     assert provider.retrieve_by_query([1, 2], LONG)["n"] == 2
+    with pytest.raises(InputError, match="cannot change user_id"):
+        provider.store_many([{"_id": "c", "user_id": "ann"}, {"_id": "c", "user_id": "mal"}], LONG)
+    assert len(provider.list_all(LONG)) == 3

@@ -53,20 +53,21 @@ class Writer:
 
     @repeated
     def write_many(self, kind: MemoryType, documents: Sequence[Given]) -> None:
-        """Put the rows of documents in one transaction, alone; of those with one id the last one counts.
+        """Put the rows of documents in one transaction, alone; of those with one id each replaces the one before.
 
         Raises:
             VectorError: the table's vectors, or those given, are of different dimensions; nothing is written.
         """
-        by_key = {document.key: document for document in documents}
         with self.records.transaction() as transaction:
-            for dimension in {len(one.vector) for one in by_key.values() if one.vector is not None}:
+            for dimension in {len(one.vector) for one in documents if one.vector is not None}:
                 self.dimensions.allows(transaction, kind, dimension, alone=True)
-            named = [Condition("id", "in", tuple(one.key for one in by_key.values() if not one.is_new))]
+            named = [Condition("id", "in", tuple({one.key for one in documents if not one.is_new}))]
             held = {row["id"]: row for row in transaction.find(kind.value, named)}
             seq = self._count(transaction, writes_of(kind))
-            rows = [{**one.row(held.get(key)), "seq": seq} for key, one in by_key.items()]
-            transaction.put(kind.value, rows, "replace" if held else "error")
+            rows: dict[str, Row] = {}
+            for one in documents:
+                rows[one.key] = {**one.row(rows.get(one.key, held.get(one.key))), "seq": seq}
+            transaction.put(kind.value, list(rows.values()), "replace" if held else "error")
 
     def _put(self, transaction: Transaction, kind: MemoryType, row: Row, *, replaces: bool) -> bool:
         row["seq"] = self._count(transaction, writes_of(kind))
