@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.documents import FIXED
 from memorizz.memory_provider.ids import known_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memu.errors import InputError, InputTypeError
@@ -16,13 +17,17 @@ def keep(provider: MemoryProvider, kind: MemoryType, id: str, document: Mapping[
         provider: where.
         kind: what it is.
         id: its id, the same for whoever keeps it, so that two who do so at once make one document.
-        document: what is kept, without a vector.
+        document: what is kept, without a vector; a user or a memory that is None is not said.
         text: what its vector is made of.
 
     Returns:
         The id.
+
+    Raises:
+        InputError: the one that is kept is of another user or memory.
     """
-    whole = {**document, "embedding": checked_provider(provider).embed_text(text)}
+    said = {key: value for key, value in document.items() if not (key in FIXED and value is None)}
+    whole = {**said, "embedding": checked_provider(provider).embed_text(text)}
     if not provider.update_by_id(id, whole, kind):
         provider.store({**whole, "_id": id}, kind)
     return id

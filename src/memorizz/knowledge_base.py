@@ -3,7 +3,7 @@
 import re
 
 from memorizz.keeping import checked_provider, name_of, text_of
-from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner
 from memorizz.memory_provider.ids import new_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
@@ -24,7 +24,7 @@ class KnowledgeBase:
     def __init__(self, memory_provider: MemoryProvider) -> None:
         self.memory_provider = checked_provider(memory_provider)
 
-    def ingest_knowledge(self, corpus: str, namespace: str | None = None) -> str:
+    def ingest_knowledge(self, corpus: str, namespace: str | None = None, *, user_id: str | None = None) -> str:
         """Keep a text, one document for each paragraph, all or none of them, and return the id of the whole.
 
         Raises:
@@ -36,8 +36,10 @@ class KnowledgeBase:
             raise InputError("the corpus is empty: expected a text.")
         if namespace is not None:
             name_of(namespace, "namespace")
+        if user_id is not None:
+            name_of(user_id, "user_id")
         whole = new_id()
-        common: Document = {KNOWLEDGE_ID: whole, "namespace": namespace, "chunk_count": len(parts)}
+        common: Document = {KNOWLEDGE_ID: whole, "namespace": namespace, "user_id": user_id, "chunk_count": len(parts)}
         documents = [
             {**common, "content": part, "chunk_index": place, "embedding": self.memory_provider.embed_text(part)}
             for place, part in enumerate(parts)
@@ -45,20 +47,23 @@ class KnowledgeBase:
         self.memory_provider.store_many(documents, KNOWLEDGE)
         return whole
 
-    def retrieve_knowledge(self, knowledge_base_id: str) -> Results:
+    def retrieve_knowledge(self, knowledge_base_id: str, *, user_id: Owner = UNSET) -> Results:
         """The paragraphs of a text, in their order; none when there is no such text."""
         asked = {KNOWLEDGE_ID: name_of(knowledge_base_id, KNOWLEDGE_ID)}
-        found = self.memory_provider.retrieve_by_query(asked, KNOWLEDGE, ALL)
+        found = self.memory_provider.retrieve_by_query(asked, KNOWLEDGE, ALL, user_id=user_id)
         return Results(sorted(found, key=lambda one: one.get("chunk_index", 0)))
 
-    def retrieve_knowledge_by_query(self, query: str, namespace: str | None = None, limit: int = 5) -> Results:
+    def retrieve_knowledge_by_query(
+        self, query: str, namespace: str | None = None, limit: int = 5, *, user_id: Owner = UNSET
+    ) -> Results:
         """The paragraphs that are nearest to a text, the best first, of a namespace or of all."""
-        return self.memory_provider.retrieve_by_query(text_of(query, "query"), KNOWLEDGE, limit, namespace=namespace)
+        asked = text_of(query, "query")
+        return self.memory_provider.retrieve_by_query(asked, KNOWLEDGE, limit, namespace=namespace, user_id=user_id)
 
-    def delete_knowledge(self, knowledge_base_id: str) -> bool:
+    def delete_knowledge(self, knowledge_base_id: str, *, user_id: Owner = UNSET) -> bool:
         """Delete the paragraphs of a text; whether there were any."""
-        found = self.retrieve_knowledge(knowledge_base_id)
-        deleted = [self.memory_provider.delete_by_id(one["_id"], KNOWLEDGE) for one in found]
+        found = self.retrieve_knowledge(knowledge_base_id, user_id=user_id)
+        deleted = [self.memory_provider.delete_by_id(one["_id"], KNOWLEDGE, user_id=user_id) for one in found]
         return any(deleted)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from memorizz.enums import RoleType
 from memorizz.keeping import checked_provider, keep, name_of, sentences, text_of
-from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner
 from memorizz.memory_provider.ids import new_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
@@ -35,6 +35,7 @@ class Persona:
         goals: what it is after.
         background: what it knows and where it comes from.
         persona_id: its id, that of its document too; a new one when it is not given.
+        user_id: the user that it belongs to.
 
     Raises:
         InputError: a name or an id that cannot be kept.
@@ -48,12 +49,14 @@ class Persona:
         goals: str = "",
         background: str = "",
         persona_id: str | None = None,
+        user_id: str | None = None,
     ) -> None:
         self.name = name_of(name, "name")
         self.role = role_of(role)
         self.goals = text_of(goals, "goals")
         self.background = text_of(background, "background")
         self.persona_id = new_id() if persona_id is None else name_of(persona_id, "persona_id")
+        self.user_id = None if user_id is None else name_of(user_id, "user_id")
 
     def __repr__(self) -> str:
         return f"Persona(name={self.name!r}, role={self.role_name!r}, persona_id={self.persona_id!r})"
@@ -73,13 +76,13 @@ class Persona:
         """The persona as a document, without an embedding."""
         return {
             "persona_id": self.persona_id, "name": self.name, "role": self.role_name,
-            "goals": self.goals, "background": self.background,
+            "goals": self.goals, "background": self.background, "user_id": self.user_id,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> "Persona":
         """The persona of a document; keys that a persona does not have are passed over."""
-        own = {key: document[key] for key in CHANGEABLE if document.get(key) is not None}
+        own = {key: document[key] for key in (*CHANGEABLE, "user_id") if document.get(key) is not None}
         return cls(**{"name": None, "role": RoleType.GENERAL, **own}, persona_id=_id_of(document))
 
     def generate_system_prompt_input(self) -> str:
@@ -108,7 +111,8 @@ class Persona:
         unknown = sorted(set(map(str, updates)) - set(CHANGEABLE))
         if unknown:
             raise InputError(f"a persona's {unknown[0]!r} cannot be changed: expected {', '.join(CHANGEABLE)}.")
-        changed = Persona(**{key: getattr(self, key) for key in CHANGEABLE} | dict(updates), persona_id=self.persona_id)
+        own = {key: getattr(self, key) for key in (*CHANGEABLE, "persona_id", "user_id")}
+        changed = Persona(**own | dict(updates))
         place = provider
         if place is not None:
             changed.store_persona(place)
@@ -116,25 +120,27 @@ class Persona:
         return place is not None
 
     @staticmethod
-    def retrieve_persona(persona_id: str, provider: MemoryProvider) -> "Persona | None":
+    def retrieve_persona(persona_id: str, provider: MemoryProvider, *, user_id: Owner = UNSET) -> "Persona | None":
         """The persona of an id."""
-        found = checked_provider(provider).retrieve_by_id(persona_id, PERSONAS)
+        found = checked_provider(provider).retrieve_by_id(persona_id, PERSONAS, user_id=user_id)
         return None if found is None else Persona.from_dict(found)
 
     @staticmethod
-    def delete_persona(persona_id: str, provider: MemoryProvider) -> bool:
+    def delete_persona(persona_id: str, provider: MemoryProvider, *, user_id: Owner = UNSET) -> bool:
         """Delete a persona; whether there was one."""
-        return checked_provider(provider).delete_by_id(persona_id, PERSONAS)
+        return checked_provider(provider).delete_by_id(persona_id, PERSONAS, user_id=user_id)
 
     @staticmethod
-    def list_personas(provider: MemoryProvider) -> Results:
+    def list_personas(provider: MemoryProvider, *, user_id: Owner = UNSET) -> Results:
         """The documents of all personas, the newest first; `from_dict` makes a persona of each."""
-        return checked_provider(provider).list_all(PERSONAS)
+        return checked_provider(provider).list_all(PERSONAS, user_id)
 
     @staticmethod
-    def get_most_similar_persona(input: str, provider: MemoryProvider, limit: int = 1) -> Results:
+    def get_most_similar_persona(
+        input: str, provider: MemoryProvider, limit: int = 1, *, user_id: Owner = UNSET
+    ) -> Results:
         """The documents of the personas that suit a text best, with `score`; `from_dict` makes a persona of each."""
-        return checked_provider(provider).retrieve_by_query(text_of(input, "input"), PERSONAS, limit)
+        return checked_provider(provider).retrieve_by_query(text_of(input, "input"), PERSONAS, limit, user_id=user_id)
 
 
 def role_of(given: Any) -> RoleType | str:

@@ -44,13 +44,16 @@ class _Plain(GenerateJsonSchema):
         return False
 
 
-def tool_document(func: Callable[..., Any], name: str | None = None, description: str | None = None) -> Document:
+def tool_document(
+    func: Callable[..., Any], name: str | None = None, description: str | None = None, user_id: str | None = None
+) -> Document:
     """A function as the document of a tool, without an embedding.
 
     Args:
         func: the function.
         name: what the tool is called; the function's own name by default.
         description: what it does; the beginning of the docstring by default.
+        user_id: the user that the tool belongs to.
 
     Raises:
         InputTypeError: it cannot be called.
@@ -67,13 +70,19 @@ def tool_document(func: Callable[..., Any], name: str | None = None, description
     required = schema.get("required", [])
     place = {"module": getattr(func, "__module__", None) or "", "qualname": getattr(func, "__qualname__", called)}
     return {
-        "tool_id": str(uuid5(NAMESPACE_URL, f"memorizz:tool:{place['module']}:{place['qualname']}:{called}")),
+        "tool_id": _id(place, called, user_id), "user_id": user_id,
         "name": called, "description": described, "docstring": docstring,
         "signature": ADDRESS.sub("", f"{called}{signature}"),
         "type": "function", "tool_type": "function", **place,
         "parameters": _parameters(schema), "required": required, "input_schema": schema,
         "function": {"name": called, "description": described, "parameters": schema},
     }  # fmt: skip
+
+
+def _id(place: Mapping[str, str], called: str, user_id: str | None) -> str:
+    """The id of a tool, which is the same each time that it is registered for a user, or for nobody."""
+    common = uuid5(NAMESPACE_URL, f"memorizz:tool:{place['module']}:{place['qualname']}:{called}")
+    return str(common if user_id is None else uuid5(common, name_of(user_id, "user_id")))
 
 
 def tool_text(document: Mapping[str, Any]) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from memorizz.keeping import checked_provider, keep, text_of
-from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner
 from memorizz.memory_provider.documents import EMBEDDING
+from memorizz.memory_provider.ids import refuse_many
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document, Results
 from memorizz.sameness import are_alike
@@ -72,16 +73,34 @@ class Toolbox:
 
     @overload
     def register_tool(
-        self, func: Callable[P, R], *, name: str | None = None, description: str | None = None, augment: bool = False
+        self,
+        func: Callable[P, R],
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        augment: bool = False,
+        user_id: str | None = None,
     ) -> RegisteredTool[P, R]: ...
 
     @overload
     def register_tool(
-        self, func: None = None, *, name: str | None = None, description: str | None = None, augment: bool = False
+        self,
+        func: None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        augment: bool = False,
+        user_id: str | None = None,
     ) -> Callable[[F], F]: ...
 
     def register_tool(
-        self, func: Any = None, *, name: str | None = None, description: str | None = None, augment: bool = False
+        self,
+        func: Any = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        augment: bool = False,
+        user_id: str | None = None,
     ) -> Any:
         """Keep what a function does and takes, and the function at hand.
 
@@ -90,6 +109,7 @@ class Toolbox:
             name: what the tool is called; the function's own name by default.
             description: what it does; the beginning of the function's docstring by default.
             augment: must be False: no language model adds to a description here.
+            user_id: the user that the tool belongs to, whose own it is: another user's has another id.
 
         Returns:
             Of a call, the tool's id, which can be called as the function, so that `@toolbox.register_tool` works; of
@@ -103,16 +123,18 @@ class Toolbox:
         if augment:
             raise ConfigError("augment needs a language model, which a toolbox does not have: give a description.")
         if func is None:
-            return functools.partial(self._registered, name=name, description=description)
+            return functools.partial(self._registered, name=name, description=description, user_id=user_id)
         plain = func.__wrapped__ if isinstance(func, RegisteredTool) else func
-        return RegisteredTool(self._register(plain, name, description), plain)
+        return RegisteredTool(self._register(plain, name, description, user_id), plain)
 
-    def _registered(self, func: F, *, name: str | None, description: str | None) -> F:
-        self._register(func, name, description)
+    def _registered(self, func: F, *, name: str | None, description: str | None, user_id: str | None) -> F:
+        self._register(func, name, description, user_id)
         return func
 
-    def _register(self, func: Callable[..., Any], name: str | None, description: str | None) -> str:
-        document = tool_document(func, name, description)
+    def _register(
+        self, func: Callable[..., Any], name: str | None, description: str | None, user_id: str | None
+    ) -> str:
+        document = tool_document(func, name, description, user_id)
         held = self._functions.get(document["tool_id"])
         if held is not None and not are_alike(held, func):
             raise InputError(
@@ -126,21 +148,21 @@ class Toolbox:
 
     # --- finding ------------------------------------------------------------------------------------------------------
 
-    def get_tool_by_name(self, name: str) -> Document | None:
+    def get_tool_by_name(self, name: str, *, user_id: Owner = UNSET) -> Document | None:
         """The newest tool of a name."""
-        return self.memory_provider.retrieve_by_name(name, TOOLBOX)
+        return self.memory_provider.retrieve_by_name(name, TOOLBOX, user_id=user_id)
 
-    def get_tool_by_id(self, tool_id: str) -> Document | None:
+    def get_tool_by_id(self, tool_id: str, *, user_id: Owner = UNSET) -> Document | None:
         """The tool of an id."""
-        return self.memory_provider.retrieve_by_id(tool_id, TOOLBOX)
+        return self.memory_provider.retrieve_by_id(tool_id, TOOLBOX, user_id=user_id)
 
-    def get_most_similar_tools(self, query: str, limit: int = 5) -> Results:
+    def get_most_similar_tools(self, query: str, limit: int = 5, *, user_id: Owner = UNSET) -> Results:
         """The tools that suit a text best, each with its `score`; `function` is what a language model is told."""
-        return self.memory_provider.retrieve_by_query(text_of(query, "query"), TOOLBOX, limit)
+        return self.memory_provider.retrieve_by_query(text_of(query, "query"), TOOLBOX, limit, user_id=user_id)
 
-    def list_tools(self) -> Results:
+    def list_tools(self, *, user_id: Owner = UNSET) -> Results:
         """All tools, the newest first."""
-        return self.memory_provider.list_all(TOOLBOX)
+        return self.memory_provider.list_all(TOOLBOX, user_id)
 
     def get_function_by_id(self, tool_id: str) -> Callable[..., Any] | None:
         """The function of a tool; None when this toolbox has not registered it, or it was deleted here."""
@@ -148,34 +170,38 @@ class Toolbox:
 
     # --- changing -----------------------------------------------------------------------------------------------------
 
-    def update_tool_by_id(self, tool_id: str, data: Mapping[str, Any]) -> bool:
+    def update_tool_by_id(self, tool_id: str, data: Mapping[str, Any], *, user_id: Owner = UNSET) -> bool:
         """Set some keys of a tool's document; whether there was one. Its vector follows what it is found by.
 
         Registering the function again says anew what follows from it, and leaves all other keys.
         """
         if not isinstance(data, Mapping):
             raise InputTypeError(f"data is a {type(data).__name__}: expected a dict of what is to be set.")
-        held = self.get_tool_by_id(tool_id)
+        held = self.get_tool_by_id(tool_id, user_id=user_id)
         if held is None:
             return False
         changes = dict(data)
         if EMBEDDING not in changes and any(key in changes for key in FOUND_BY):
             changes[EMBEDDING] = self.memory_provider.embed_text(tool_text({**held, **changes}))
-        return self.memory_provider.update_by_id(tool_id, changes, TOOLBOX)
+        return self.memory_provider.update_by_id(tool_id, changes, TOOLBOX, user_id=user_id)
 
-    def delete_tool_by_name(self, name: str) -> bool:
+    def delete_tool_by_name(self, name: str, *, user_id: Owner = UNSET) -> bool:
         """Delete the newest tool of a name; whether there was one."""
-        found = self.get_tool_by_name(name)
-        return found is not None and self.delete_tool_by_id(found["_id"])
+        own = {} if user_id is UNSET else {"user_id": user_id}  # a filter passes over what is nobody's
+        found = self.memory_provider.retrieve_by_query({"name": refuse_many(name, "name"), **own}, TOOLBOX)
+        return bool(found) and self.delete_tool_by_id(found["_id"], user_id=user_id)
 
-    def delete_tool_by_id(self, tool_id: str) -> bool:
+    def delete_tool_by_id(self, tool_id: str, *, user_id: Owner = UNSET) -> bool:
         """Delete a tool, and let go of its function; whether there was one."""
-        with self._lock:
-            self._functions.pop(tool_id, None)
-        return self.memory_provider.delete_by_id(tool_id, TOOLBOX)
+        deleted = self.memory_provider.delete_by_id(tool_id, TOOLBOX, user_id=user_id)
+        if deleted or self.get_tool_by_id(tool_id) is None:
+            with self._lock:
+                self._functions.pop(tool_id, None)
+        return deleted
 
     def delete_all(self) -> bool:
         """Delete all tools of the provider, whoever registered them; True."""
+        deleted = self.memory_provider.delete_all(TOOLBOX)
         with self._lock:
             self._functions.clear()
-        return self.memory_provider.delete_all(TOOLBOX)
+        return deleted

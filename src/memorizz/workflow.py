@@ -6,7 +6,7 @@ from typing import Any
 
 from memorizz.enums import WorkflowOutcome
 from memorizz.keeping import checked_provider, keep, name_of, sentences, text_of
-from memorizz.memory_provider.base import MemoryProvider
+from memorizz.memory_provider.base import UNSET, MemoryProvider, Owner
 from memorizz.memory_provider.clock import instant, now
 from memorizz.memory_provider.ids import new_id
 from memorizz.memory_provider.memory_type import MemoryType
@@ -18,7 +18,10 @@ __all__ = ["Workflow", "WorkflowOutcome"]
 logger = logging.getLogger("memorizz.workflow")
 
 WORKFLOWS = MemoryType.WORKFLOW_MEMORY
-KEYS = ("name", "description", "steps", "workflow_id", "created_at", "updated_at", "memory_id", "outcome", "user_query")
+KEYS = (
+    "name", "description", "steps", "workflow_id", "created_at", "updated_at", "memory_id", "outcome", "user_query",
+    "user_id",
+)  # fmt: skip
 DEEPEST = 20
 """How far into a step its words are looked for."""
 
@@ -36,6 +39,7 @@ class Workflow:
         memory_id: the memory that it belongs to.
         outcome: how it ended: a `WorkflowOutcome`, its value, or None while it is not over.
         user_query: what was asked.
+        user_id: the user that it belongs to.
 
     `score` is how near a workflow is to a query that found it, else None.
 
@@ -55,6 +59,7 @@ class Workflow:
         memory_id: str | None = None,
         outcome: WorkflowOutcome | str | None = None,
         user_query: str | None = None,
+        user_id: str | None = None,
     ) -> None:
         self.name = name_of(name, "name")
         self.description = text_of(description, "description")
@@ -65,6 +70,7 @@ class Workflow:
         self.memory_id = None if memory_id is None else name_of(memory_id, "memory_id")
         self.outcome = _outcome(outcome)
         self.user_query = None if user_query is None else text_of(user_query, "user_query")
+        self.user_id = None if user_id is None else name_of(user_id, "user_id")
         self.score: float | None = None
 
     def __repr__(self) -> str:
@@ -99,6 +105,7 @@ class Workflow:
             "steps": dict(self.steps), "created_at": self.created_at.isoformat(),
             "updated_at": self.updated_at.isoformat(), "memory_id": self.memory_id,
             "outcome": self.outcome.value if self.outcome else None, "user_query": self.user_query,
+            "user_id": self.user_id,
         }  # fmt: skip
 
     @classmethod
@@ -116,10 +123,9 @@ class Workflow:
         """Keep the workflow, or bring the one of its id up to date; returns the id.
 
         Raises:
-            InputError: `memory_id` is another than that of the one that is kept.
+            InputError: `memory_id` or `user_id` is another than that of the one that is kept.
         """
-        document = {key: value for key, value in self.to_dict().items() if key != "memory_id" or value is not None}
-        return keep(provider, WORKFLOWS, self.workflow_id, document, self._text())
+        return keep(provider, WORKFLOWS, self.workflow_id, self.to_dict(), self._text())
 
     def update_workflow(self, provider: MemoryProvider) -> bool:
         """Bring what is kept up to date; True.
@@ -132,24 +138,34 @@ class Workflow:
         return bool(self.store_workflow(provider))
 
     @staticmethod
-    def retrieve_workflow_by_id(workflow_id: str, provider: MemoryProvider) -> "Workflow | None":
+    def retrieve_workflow_by_id(
+        workflow_id: str, provider: MemoryProvider, *, user_id: Owner = UNSET
+    ) -> "Workflow | None":
         """The workflow of an id."""
-        found = checked_provider(provider).retrieve_by_id(workflow_id, WORKFLOWS)
+        found = checked_provider(provider).retrieve_by_id(workflow_id, WORKFLOWS, user_id=user_id)
         return None if found is None else Workflow.from_dict(found)
 
     @staticmethod
-    def retrieve_workflows_by_query(query: str, provider: MemoryProvider, limit: int = 5) -> "list[Workflow]":
+    def retrieve_workflows_by_query(
+        query: str,
+        provider: MemoryProvider,
+        limit: int = 5,
+        *,
+        user_id: Owner = UNSET,
+        memory_id: str | None = None,
+    ) -> "list[Workflow]":
         """The workflows that are nearest to a text, the best first, each with its `score`.
 
         A document that is no workflow is passed over, with a warning in the log.
         """
-        found = checked_provider(provider).retrieve_by_query(text_of(query, "query"), WORKFLOWS, limit)
+        asked = text_of(query, "query")
+        found = checked_provider(provider).retrieve_by_query(asked, WORKFLOWS, limit, memory_id, user_id=user_id)
         return [workflow for one in found if (workflow := _read(one)) is not None]
 
     @staticmethod
-    def delete_workflow(workflow_id: str, provider: MemoryProvider) -> bool:
+    def delete_workflow(workflow_id: str, provider: MemoryProvider, *, user_id: Owner = UNSET) -> bool:
         """Delete a workflow; whether there was one."""
-        return checked_provider(provider).delete_by_id(workflow_id, WORKFLOWS)
+        return checked_provider(provider).delete_by_id(workflow_id, WORKFLOWS, user_id=user_id)
 
     def _text(self) -> str:
         steps = (f"{name}: {', '.join(_words(step))}" for name, step in self.steps.items())
