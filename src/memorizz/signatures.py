@@ -1,7 +1,9 @@
 """What a function is as a tool: its name, its words, and a JSON schema of its arguments."""
 
 import inspect
+import os
 import re
+import sys
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
@@ -24,6 +26,9 @@ ENTRY = re.compile(r"^\s+\*{0,2}(?P<name>\w+)\s*(?:\([^)]*\))?\s*:\s*(?P<text>\S
 FIELD = re.compile(r"^\s*:param\s+(?:[^:]*\s)?(?P<name>\w+)\s*:\s*(?P<text>\S.*)$")
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 """What differs from one run to the next in how an object shows itself."""
+
+PROGRAMS = ("__main__", "__mp_main__")
+"""What the module of a program is called, in it and in processes that it spawns."""
 
 ARGUMENTS = ("Args", "Arguments", "Parameters")
 
@@ -81,8 +86,15 @@ def tool_document(
 
 def _id(place: Mapping[str, str], called: str, user_id: str | None) -> str:
     """The id of a tool, which is the same each time that it is registered for a user, or for nobody."""
-    common = uuid5(NAMESPACE_URL, f"memorizz:tool:{place['module']}:{place['qualname']}:{called}")
+    module = f"{place['module']}:{script}" if (script := _script(place["module"])) else place["module"]
+    common = uuid5(NAMESPACE_URL, f"memorizz:tool:{module}:{place['qualname']}:{called}")
     return str(common if user_id is None else uuid5(common, name_of(user_id, "user_id")))
+
+
+def _script(module: str) -> str:
+    """The file of a program, all of which are called alike; nothing for modules with a name, and for notebooks."""
+    file = getattr(sys.modules["__main__"], "__file__", None) if module in PROGRAMS else None
+    return "" if file is None else os.path.realpath(file)
 
 
 def tool_text(document: Mapping[str, Any]) -> str:

@@ -78,6 +78,19 @@ def test_row_19_any_form_of_agent(provider: RecordProvider) -> None:
         provider.store_memagent({"agent_id": ""})
 
 
+def test_row_19_any_key_of_an_agent_comes_back(provider: RecordProvider) -> None:
+    stored = provider.store_memagent({"self": 1, "memory_ids": None})
+    assert provider.retrieve_memagent(stored).self == 1
+    assert [(one["self"], one.memory_ids) for one in provider.list_memagents()] == [(1, [])]
+
+
+@pytest.mark.parametrize("key", ["_id", "id"])
+def test_row_19_an_agent_has_one_id(provider: RecordProvider, key: str) -> None:
+    with pytest.raises(InputError, match="two ids, agent_id 'C' and _id 'zzz': expected one"):
+        provider.store_memagent({"agent_id": "C", key: "zzz"})
+    assert provider.list_memagents() == []
+
+
 def test_row_19_updates(provider: RecordProvider) -> None:
     provider.store_memagent(Agent(agent_id="a", instruction="one", memory_ids=["m"]))
     assert provider.update_memagent({"agent_id": "a", "instruction": "two"}) is True
@@ -173,7 +186,7 @@ def test_memory_ids_are_checked_wherever_they_are_kept(provider: RecordProvider,
     ):
         with pytest.raises(InputTypeError, match=r"memory_ids (is|holds) a .*: expected a list of strings"):
             call()
-    assert [one["memory_ids"] for one in provider.list_memagents()] == [None]
+    assert [one["memory_ids"] for one in provider.list_memagents()] == [[]]
 
 
 # --- scopes -----------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_types_are_given_by_place_or_by_name(provider: RecordProvider) -> None:
     assert provider.retrieve_by_id(id=stored, memory_store_type="knowledge_base") is not None
     assert provider.retrieve_by_name(name="N", memory_store_type="long_term_memory") is not None
     assert provider.update_by_id(id=stored, data={}, memory_store_type=LONG) is True
-    assert provider.supports_entity_memory() is True
+    assert (provider.supports_entity_memory(), MemoryProvider.supports_entity_memory(provider)) == (True, False)
     assert provider.delete_by_id(stored, "knowledge_base") is True
 
 

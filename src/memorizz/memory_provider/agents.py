@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from memorizz.memory_provider.documents import as_mapping, to_document
-from memorizz.memory_provider.ids import known_id, new_id
+from memorizz.memory_provider.ids import given_id, known_id, new_id
 from memorizz.memory_provider.memory_type import MemoryType
 from memorizz.memory_provider.results import Document
 from memorizz.memory_provider.values import is_function
@@ -20,12 +20,13 @@ MEMORY_IDS = "memory_ids"
 class MemAgentModel(dict[str, Any]):
     """An agent: a dict whose keys are attributes, too; what was not stored has its default."""
 
-    def __init__(self, **stored: Any) -> None:
+    def __init__(self, /, **stored: Any) -> None:
         defaults: Document = {
             "model": None, "tools": None, "persona": None, "instruction": None, "memory_mode": "general",
             "max_steps": 20, MEMORY_IDS: [], AGENT_ID: None, "tool_access": "private",
         }  # fmt: skip
         super().__init__({**defaults, **stored})
+        self[MEMORY_IDS] = self[MEMORY_IDS] or []
 
     def __getattr__(self, name: str) -> Any:
         """The value of a key."""
@@ -53,13 +54,17 @@ def agent_document(memagent: Any) -> Document:
     """An agent as a document, whose id is its `agent_id`: its persona and the like as dicts, without its functions.
 
     Raises:
-        InputError: its `agent_id` is none that can be kept, or its `memory_ids` are no list of strings.
+        InputError: its `agent_id` is none that can be kept, or another than its `_id`; its `memory_ids` are no list of
+            strings.
     """
     held = {key: value for key, value in as_mapping(memagent).items() if not is_function(value)}
     agent_id = known_id(held.get(AGENT_ID), AGENT_ID)
     if held.get(AGENT_ID) is not None and agent_id is None:
         raise InputError(f"agent_id is {held[AGENT_ID]!r}: expected a string of 1 to 255 characters.")
-    chosen = agent_id or next((one for key in ("_id", "id") if (one := known_id(held.get(key), key))), None)
+    own = given_id(held)
+    if None not in (agent_id, own) and agent_id != own:
+        raise InputError(f"the agent has two ids, agent_id {agent_id!r} and _id {own!r}: expected one, as agent_id.")
+    chosen = agent_id or own
     document = {key: _plain(value) for key, value in held.items() if key not in ("_id", "id")}
     document |= checked_memories(document)
     if chosen is None:

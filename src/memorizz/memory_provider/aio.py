@@ -39,6 +39,11 @@ class AsyncMemoryProvider:
             raise ClosedError("the provider was closed: make a new one.")
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(method, *args, **kwargs))
 
+    def stop(self) -> None:
+        """Take no further calls, and let the threads end after those that are running."""
+        self._closed = True
+        self._threads.shutdown(wait=False)
+
     async def close(self) -> None:
         """Close the provider, after the calls that are running; idempotent."""
         self._closed = True

@@ -285,5 +285,5 @@ class MemoryProvider(ABC):
         raise ConfigError(f"{type(self).__name__} embeds no texts: override embed_text, or give vectors.")
 
     def supports_entity_memory(self) -> bool:
-        """Whether entities can be kept."""
-        return True
+        """Whether entities can be kept; False unless a provider says so."""
+        return False

@@ -330,10 +330,15 @@ class RecordProvider(MemoryProvider):
             raise NotFoundError(f"there is no agent {agent_id!r}: nothing was deleted.")
         return True
 
+    def supports_entity_memory(self) -> bool:
+        return True
+
     # --- its life -----------------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         self._opening.close()
+        if (made := self.__dict__.get("aio")) is not None:
+            made.stop()
 
     def __enter__(self) -> Self:
         return self
