@@ -63,8 +63,7 @@ class KnowledgeBase:
     def delete_knowledge(self, knowledge_base_id: str, *, user_id: Owner = UNSET) -> bool:
         """Delete the paragraphs of a text; whether there were any."""
         found = self.retrieve_knowledge(knowledge_base_id, user_id=user_id)
-        deleted = [self.memory_provider.delete_by_id(one["_id"], KNOWLEDGE, user_id=user_id) for one in found]
-        return any(deleted)
+        return self.memory_provider.delete_many([one["_id"] for one in found], KNOWLEDGE, user_id=user_id) > 0
 
 
 def paragraphs(text: str) -> list[str]:

@@ -40,6 +40,23 @@ def test_knowledge_is_kept_whole_or_not_at_all(provider: RecordProvider, monkeyp
     assert len(knowledge.retrieve_knowledge(knowledge.ingest_knowledge("a\n\nb"))) == 2
 
 
+def test_knowledge_is_deleted_whole_or_not_at_all(provider: RecordProvider, monkeypatch: pytest.MonkeyPatch) -> None:
+    knowledge, writer, done = KnowledgeBase(provider), provider._store.writer, []
+    whole = knowledge.ingest_knowledge("a\n\nb\n\nc")
+    real = writer.erase
+
+    def fails(*given: Any) -> int:
+        done.append(real(*given))
+        raise OSError("gone")
+
+    monkeypatch.setattr(writer, "erase", fails)
+    with pytest.raises(OSError, match="gone"):
+        knowledge.delete_knowledge(whole)
+    monkeypatch.undo()
+    assert (done, len(knowledge.retrieve_knowledge(whole))) == ([3], 3)
+    assert knowledge.delete_knowledge(whole) is True
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

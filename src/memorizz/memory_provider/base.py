@@ -250,6 +250,10 @@ class MemoryProvider(ABC):
             query, query_embedding, memory_id, memory_type, limit, user_id=user_id
         )
 
+    def delete_many(self, ids: Sequence[str], memory_store_type: TypeName, *, user_id: Owner = UNSET) -> int:
+        """Delete several documents of one type; how many there were. The providers here do it in one step."""
+        return sum(self.delete_by_id(one, memory_store_type, user_id=user_id) for one in ids)
+
     def delete_scope(
         self, *, memory_id: Owner = UNSET, user_id: Owner = UNSET, agent_ids: Sequence[str] | None = None
     ) -> dict[str, int]:

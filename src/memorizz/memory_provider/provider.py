@@ -194,6 +194,11 @@ class RecordProvider(MemoryProvider):
             return self._store.writer.delete_where(kind, where) > 0
         return self._store.writer.delete_first(kind, where, NEWEST_FIRST)
 
+    def delete_many(self, ids: Sequence[str], memory_store_type: TypeName, *, user_id: Owner = UNSET) -> int:
+        kind = memory_type(memory_store_type)
+        where = [*conditions(kind, {"_id": list(ids)}), *of_owner(kind, user_id, shared=False)]
+        return self._store.writer.delete_where(kind, where)
+
     def delete_scope(
         self, *, memory_id: Owner = UNSET, user_id: Owner = UNSET, agent_ids: Sequence[str] | None = None
     ) -> dict[str, int]:
