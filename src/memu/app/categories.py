@@ -71,7 +71,7 @@ def plan_summaries(
     """The next summary of every category that new items are filed in, from its present sentences and the new ones."""
     fresh: dict[str, list[Candidate]] = {}
     for position, names in enumerate(filed):
-        for name in () if items[position].repeats else names:
+        for name in names:
             vector = None if vectors is None else vectors[position]
             text = index_text(items[position].summary, items[position].speaker)
             fresh.setdefault(name, []).append(Candidate(ids[position], text, vector))

@@ -17,10 +17,8 @@ from memu.backends.schema import CATEGORIES, ITEMS, RESOURCES, TEXTS
 from memu.database.facts import (
     fact_columns,
     held_since,
+    mark_repeats,
     reinforce,
-    reopen,
-    repeats,
-    say_again,
     settle_facts,
     supersede,
     text_hash,
@@ -137,14 +135,12 @@ class Writing:
         if self.plan.status == "replaced":
             self._carry_over(resource["id"])
         rows, links = self._item_rows(resource["id"], shift, categories)
-        alone = say_again(self.writer, self._decided(rows, lambda item: item.repeats))
-        again = reinforce(self.writer, store, rows, self.recording)
+        known = mark_repeats(self.writer, self._decided(rows, lambda item: item.repeats))
+        again = reinforce(self.writer, store, rows, self.recording, known)
         self.writer.put(ITEMS, rows)
         self.recording.created(ITEMS, [row["id"] for row in rows])
         link_items(self.writer, store, links)
-        mark_stale(self.writer, [row["id"] for row in alone])  # the summaries were worked out without them
-        fresh = [row["id"] for row in rows if not repeats(row)]
-        written = Written(replace(self.plan, resource=resource), fresh, reinforced=again)
+        written = Written(replace(self.plan, resource=resource), [row["id"] for row in rows], reinforced=again)
         if any(row["said_at"] and row["said_at"] > row["created_at"] for row in rows):
             written.warnings.append("messages are dated in the future: what they say holds from now on.")
         written.stale = self._write_summaries(categories)
@@ -229,24 +225,20 @@ class Writing:
         former = self.plan.resource or {}
         places = self._places(former["id"])
         gone = []
-        held = self.writer.find(ITEMS, equals(resource_id=former["id"]))
-        rows = [row for row in held if row["valid_to"] is None or repeats(row)]
+        rows = self.writer.find(ITEMS, equals(resource_id=former["id"], valid_to=None))
         self.recording.changed(ITEMS, rows)
         for row in rows:
             moved = _moved(row, places, self.source)
-            if moved is not None:
-                self.writer.update(ITEMS, {"resource_id": resource_id, **moved}, equals(id=row["id"]))
-            elif not repeats(row):
+            if moved is None:
                 gone.append(row)
+            else:
+                self.writer.update(ITEMS, {"resource_id": resource_id, **moved}, equals(id=row["id"]))
         if gone:
             store, now = self.parts.database.handle, self.parts.database.handle.now()
             ids = tuple(row["id"] for row in gone)
             keep_history(self.writer, store, "supersede", gone)
             mark_stale(self.writer, ids)
             self.writer.update(ITEMS, {"valid_to": now, "updated_at": now}, [Condition("id", "in", ids)])
-            said = self.writer.find(ITEMS, [Condition("superseded_by", "in", ids)])
-            elsewhere = [row for row in said if repeats(row) and row["resource_id"] != former["id"]]
-            reopen(self.writer, store, elsewhere, self.recording)
 
     def _places(self, former_id: str) -> dict[str, tuple[int, Message]]:
         """For each message of the former version that the new one still has: where it began, and what it is now."""

@@ -99,12 +99,12 @@ def settle_facts(
     found = {one: end for rows in groups.values() for one, end in settle(rows).items()}
     known = {row["id"]: row["valid_to"] for row in held if row["id"] not in free and row["valid_to"] is not None}
     ends = {one: end for one, end in found.items() if one not in known or end[0] < known[one]}
-    reopen(writer, store, [row for one, row in free.items() if one not in ends], recording)
+    _reopen(writer, store, [row for one, row in free.items() if one not in ends], recording)
     as_they_were = {one for one, row in free.items() if ends.get(one) == (row["valid_to"], row["superseded_by"])}
     return end_items(writer, store, {one: end for one, end in ends.items() if one not in as_they_were}, recording)
 
 
-def reopen(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
+def _reopen(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> None:
     """Let items hold again, with history."""
     if not rows:
         return
@@ -177,49 +177,49 @@ def _held(writer: ScopedWriter, ids: Iterable[str]) -> dict[str, Row]:
     return {row["id"]: row for row in writer.find(ITEMS, [Condition("id", "in", named)])} if named else {}
 
 
-def say_again(writer: ScopedWriter, pairs: Iterable[tuple[str, Row]]) -> list[Row]:
+def mark_repeats(writer: ScopedWriter, pairs: Iterable[tuple[str, Row]]) -> dict[str, str]:
     """Carry out decisions of an extractor: the new item of each pair says what the item of that id says already.
 
-    Called before the rows are put. They are kept with their message and time, but hold by the older one: should that
-    go, they hold themselves. Returns those that do so from the start, since the older one is gone, holds no longer, or
-    was said later.
+    Called before the rows are put. Each stays an item of its own, as equal words do, and names the older one: what a
+    model takes for the same need not be the same. Decisions about what is gone, holds no longer or was said later are
+    passed over. Returns the older item's id for that of each new one.
     """
     decided = list(pairs)
-    held = _held(writer, (one for one, _ in decided))
-    alone = []
+    held, marked = _held(writer, (one for one, _ in decided)), {}
     for one, row in decided:
         known = held.get(one)
-        if known is None or known["valid_to"] is not None or began(known) > began(row):
-            alone.append(row)
-        else:
-            row.update(valid_to=began(row), superseded_by=one, extra={**row["extra"], REPEATS: one})
-    return alone
+        if known is not None and known["valid_to"] is None and began(known) <= began(row):
+            row["extra"] = {**row["extra"], REPEATS: one}
+            marked[row["id"]] = one
+    return marked
 
 
-def repeats(row: Row) -> bool:
-    """Whether an item holds by an older one that says the same."""
-    return row["superseded_by"] is not None and row["extra"].get(REPEATS) == row["superseded_by"]
-
-
-def reinforce(writer: ScopedWriter, store: Store, rows: Sequence[Row], recording: Recording) -> list[str]:
+def reinforce(
+    writer: ScopedWriter,
+    store: Store,
+    rows: Sequence[Row],
+    recording: Recording,
+    known: Mapping[str, str] | None = None,
+) -> list[str]:
     """Count statements that come again on the oldest item that says the same and still holds. Returns those items' ids.
 
-    Called before the new rows are put; each of them stays an item of its own, with its own message and time. Those that
-    `say_again` has found count on the item that it names.
+    Called before the new rows are put; each of them stays an item of its own, with its own message and time. `known`
+    has, for the ids of rows, the items that `mark_repeats` has found: one message counts once for each of these.
     """
-    counts = Counter(row["superseded_by"] or row["text_hash"] for row in rows)
-    found = _held(writer, (row["superseded_by"] for row in rows if row["superseded_by"]))
-    hashes = tuple(counts.keys() - found.keys())
-    for row in writer.find(ITEMS, [Condition("text_hash", "in", hashes), *LIVE], order=("created_at", "id")):
+    named = known or {}
+    counts = Counter(row["text_hash"] for row in rows if row["id"] not in named)
+    found: dict[str, Row] = {}
+    for row in writer.find(ITEMS, [Condition("text_hash", "in", tuple(counts)), *LIVE], order=("created_at", "id")):
         found.setdefault(row["text_hash"], row)
-    recording.changed(ITEMS, found.values())
+    places = {(named[row["id"]], tuple(row["message_ids"])) for row in rows if row["id"] in named}
+    again = Counter(one for one, _ in places)
+    again.update({row["id"]: counts[key] for key, row in found.items()})
+    held = _held(writer, again)
+    recording.changed(ITEMS, held.values())
     now = store.now().isoformat()
-    again: Counter[str] = Counter()
-    for key, row in found.items():
-        again[row["id"]] += counts[key]
     changes = [
         {"id": one, "extra": {**row["extra"], COUNT: int(row["extra"].get(COUNT, 0)) + again[one], LAST: now}}
-        for one, row in {row["id"]: row for row in found.values()}.items()
+        for one, row in held.items()
     ]
     if changes:
         writer.update_each(ITEMS, changes)

@@ -34,7 +34,7 @@ class ExtractedItem:
     the question that it answers: the message is found by those words, too, but they are not remembered for themselves.
     `fact` is what it states of an attribute that has one value at a time; `supersedes` are the ids of items that the
     extractor itself has found not to hold beside this one: of the two, the one that was said first has ended. `repeats`
-    is nothing, or the id of an item that says all of it already: this one then holds by that one, which counts it.
+    is nothing, or the id of an item that says all of it already, which then counts it.
     """
 
     summary: str

@@ -265,10 +265,10 @@ def _shown(named: Iterable[int | str], window: Window) -> list[Known]:
 
 
 def _adds_nothing(text: str, happened_at: datetime | None, known: Known) -> bool:
-    """Whether an item can be what is known already; in doubt it is new, since one too many does less harm than none.
+    """Whether an item can be what is known already; in doubt it is not, since what is said often ranks before others.
 
-    Most of its words have to be there, and all of its numbers, and it has to be of the same day: so what a hostile
-    message has a model say of other messages is not lost, and neither is what happens again.
+    Most of its words have to be there, and all of its numbers, and it has to be of the same day: a hostile message does
+    not raise what it does not speak of, and what happens again is not what happened.
     """
     words, there = (set(_WORD.findall(one.casefold())) for one in (text, f"{known.speaker} {known.text}"))
     same_day = happened_at is None or happened_at == known.happened_at
