@@ -1,6 +1,5 @@
 """The service without `await`, for scripts: one wrapper for every call, so there is no second copy of any."""
 
-import asyncio
 import inspect
 from collections.abc import Coroutine
 from functools import wraps
@@ -50,9 +49,7 @@ def run(call: Coroutine[Any, Any, T]) -> T:
     Raises:
         InputError: called on an event loop's thread, which it would block; use `await` there.
     """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if background.here() is None:
         return background.wait_for(call)
     call.close()
     raise InputError("the synchronous calls would block this event loop: await the service's own methods instead.")
