@@ -77,7 +77,7 @@ def _started() -> asyncio.AbstractEventLoop:
 
 
 def _keep_running(made: asyncio.AbstractEventLoop) -> None:
-    """Run a loop whatever a call raises: SystemExit and KeyboardInterrupt end it, and are for those who wait alone."""
+    """Run a loop whatever a call raises: SystemExit and KeyboardInterrupt end it, and concern their waiter only."""
     while not made.is_closed():
         try:
             made.run_forever()

@@ -54,6 +54,25 @@ def test_the_stores_own_files_are_not_memorized(memu: Memu, folder: Path) -> Non
     assert [one["source"] for one in done.json["sources"]] == ["data/note.txt"]
 
 
+@pytest.mark.parametrize("spelled", ["..", "../../linked", "../../link to a file"])
+def test_nor_are_they_however_their_folder_is_spelled(
+    memu: Memu, folder: Path, monkeypatch: pytest.MonkeyPatch, spelled: str
+) -> None:
+    store = folder / "data"
+    (store / "sub").mkdir(parents=True)
+    (store / "note.txt").write_text("I keep bees.")
+    (folder / "linked").symlink_to(store)
+    (folder / "link to a file").mkdir()
+    (folder / "link to a file" / "bees.txt").write_text("I keep bees.")
+    (folder / "link to a file" / "vectors.json").symlink_to("../data/vectors.json")
+    monkeypatch.chdir(store / "sub")
+    db = store / "memu.db"
+    assert memu("--db", db, "memorize", "../note.txt").code == 0
+    done = memu("--db", db, "memorize", spelled, "--json")
+    assert [Path(one["source"]).name for one in done.json["sources"]] in (["note.txt"], ["bees.txt"])
+    assert "vectors.json" not in str(done.json["left"])
+
+
 def test_text_standard_input_and_metadata(memu: Memu) -> None:
     said = memu("memorize", "--text", "I keep bees.", "-t", "I sell honey.", "--metadata", "year=2024", "--json").json
     assert [one["status"] for one in said["sources"]] == ["created", "created"]

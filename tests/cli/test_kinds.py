@@ -68,3 +68,33 @@ def test_many_of_one_kind_are_counted(memu: Memu, folder: Path) -> None:
 @pytest.mark.parametrize("suffix", sorted(TEXT | MARKDOWN | JSON | HTML | PDF | DOCX))
 def test_with_all_extras_these_are_read(suffix: str) -> None:
     assert picking.why_left(suffix) is None
+
+
+def test_links_are_followed_within_the_folder_only(memu: Memu, folder: Path) -> None:
+    top, out = folder / "fold", folder / "out"
+    for place in (top / ".keys", out / ".ssh"):
+        place.mkdir(parents=True)
+    (top / "bees.txt").write_text("I keep bees.")
+    for secret in (out / "secret.txt", out / ".ssh" / "id", top / ".keys" / "key.txt"):
+        secret.write_text("My secret is Zanzibar.")
+    for name, target in {
+        "again.txt": "bees.txt",
+        "away.txt": "../out/secret.txt",
+        "gone.txt": "nowhere.txt",
+        "hidden.md": ".keys/key.txt",
+        "key.md": "../out/.ssh/id",
+        "round.txt": "round.txt",
+    }.items():
+        (top / name).symlink_to(target)
+    done = memu("memorize", "fold", "--json")
+    assert done.code == 0
+    assert [one["source"] for one in done.json["sources"]] == ["fold/again.txt"]
+    assert {Path(one["source"]).name: one["why"] for one in done.json["left"]} == {
+        "away.txt": "the link leads out of the folder: name it, and it is read",
+        "gone.txt": "the link leads nowhere",
+        "hidden.md": "the link leads to what is hidden: name it, and it is read",
+        "key.md": "the link leads out of the folder: name it, and it is read",
+        "round.txt": "the link leads nowhere",
+    }
+    assert "memu: left out fold/gone.txt, fold/round.txt: the link leads nowhere.\n" in done.err
+    assert memu("memorize", "fold/away.txt").code == 0

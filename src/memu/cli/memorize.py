@@ -139,12 +139,12 @@ def _jobs_of(paths: Sequence[Path], otherwise: str) -> Iterator[Job]:
 
 def _picked(session: Session, top: Path, outcome: Outcome) -> list[Path]:
     """The files below a folder that can be read here; the others are told, each with the reason."""
-    from memu.sources.picking import why_left
+    from memu.sources.picking import why_left, why_link_left
 
     found: list[Path] = []
     left: dict[str, list[str]] = {}
     for path in _walk(session, top):
-        why = why_left(path.suffix.lower())
+        why = (why_link_left(path, top) if path.is_symlink() else None) or why_left(path.suffix.lower())
         if why is None:
             found.append(path)
         else:
@@ -158,14 +158,23 @@ def _picked(session: Session, top: Path, outcome: Outcome) -> list[Path]:
 
 def _walk(session: Session, top: Path) -> list[Path]:
     """The files below a folder, hidden ones and the store's own left out, in order of their names."""
-    own = {session.folder / name for name in ("resources", "backups", "vectors.json")} if session.path else set()
-    own |= {Path(f"{session.path.absolute()}{more}") for more in ("", "-wal", "-shm")} if session.path else set()
+    own = _own(session)
     found: list[Path] = []
     for folder, inner, names in os.walk(top):
-        place = Path(folder).absolute()
-        inner[:] = sorted(name for name in inner if not name.startswith(".") and place / name not in own)
-        found += [Path(folder, name) for name in sorted(names) if not name.startswith(".") and place / name not in own]
+        for listed in (inner, names):
+            kept = (name for name in listed if not name.startswith("."))
+            listed[:] = sorted(name for name in kept if os.path.realpath(Path(folder, name)) not in own)
+        found += [Path(folder, name) for name in names]
     return found
+
+
+def _own(session: Session) -> set[str]:
+    """Where the store's own files and folders are, whatever links lead there."""
+    if session.path is None:
+        return set()
+    beside = [session.folder / name for name in ("resources", "backups", "vectors.json")]
+    database = os.path.realpath(session.path)  # the files of its log are beside what a link leads to
+    return {*map(os.path.realpath, beside), *(f"{database}{more}" for more in ("", "-wal", "-shm"))}
 
 
 def _read_stdin() -> str:

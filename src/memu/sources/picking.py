@@ -1,6 +1,7 @@
 """Which files of a folder are memorized: those of a kind that can be read here, and why the others are left."""
 
 from importlib.util import find_spec
+from pathlib import Path
 
 from memu.sources.formats import DOCX, HTML, JSON, MARKDOWN, PDF, TEXT, kind_of_unreadable, media_of
 
@@ -29,3 +30,16 @@ def why_left(suffix: str) -> str | None:
     if kind := kind_of_unreadable(suffix):
         return f"{kind} cannot be read"
     return "the kind is not known: name the file, and it is read as text"
+
+
+def why_link_left(link: Path, top: Path) -> str | None:
+    """Why a link below the folder `top` is left; None where it leads to a file that is memorized with the folder."""
+    try:
+        target, root = link.resolve(strict=True), top.resolve()
+    except (OSError, RuntimeError):  # the latter where it leads round in a circle
+        return "the link leads nowhere"
+    if not target.is_relative_to(root):
+        return "the link leads out of the folder: name it, and it is read"
+    if any(part.startswith(".") for part in target.relative_to(root).parts):
+        return "the link leads to what is hidden: name it, and it is read"
+    return None
