@@ -131,7 +131,7 @@ class EmbeddingConfig(Settings):
     is the number of processor threads of one embedding run.
 
     Without any of it, and without a profile "embedding", the `MEMU_EMBEDDING_…` variables name an endpoint: `PROVIDER`,
-    `BASE_URL`, `API_KEY`, `EMBED_MODEL`, `EMBED_DIMENSION`.
+    `BASE_URL` or `EMBED_MODEL`, and with one of these `API_KEY` and `EMBED_DIMENSION`.
 
     Any other `provider` is an endpoint, with the options of `LLMConfig` beside it: `embed_model`, `base_url`,
     `api_key`, `embed_dimension` and so on; `endpoint` is where they are then. It is what `llm_profiles` calls
@@ -192,19 +192,27 @@ def environment_embedding() -> LLMConfig | None:
     """The endpoint for vectors that the `MEMU_EMBEDDING_…` variables configure, with its key; None when none is set.
 
     Raises:
-        ConfigError: a variable's value cannot be meant.
+        ConfigError: a variable's value cannot be meant, or there are only those that do not say which endpoint it is.
     """
-    found = _of_variables("MEMU_EMBEDDING_", ("provider", "base_url", "api_key", "embed_model", "embed_dimension"))
+    found = _of_variables("MEMU_EMBEDDING_", ("provider", "base_url", "embed_model"), ("api_key", "embed_dimension"))
     return with_key(found) if found else None
 
 
-def _of_variables(prefix: str, fields: Sequence[str]) -> LLMConfig | None:
-    """An endpoint of variables that are named as its options are; an empty one counts as none."""
-    named: dict[str, Any] = {field: value for field in fields if (value := os.environ.get(f"{prefix}{field.upper()}"))}
+def _of_variables(prefix: str, naming: Sequence[str], more: Sequence[str] = ()) -> LLMConfig | None:
+    """An endpoint of variables that are named as its options are; an empty one counts as none.
+
+    Those of `more` do not say which endpoint is meant: without another they would send texts where nobody wants them.
+    """
+    names = {field: f"{prefix}{field.upper()}" for field in (*naming, *more)}
+    given: dict[str, Any] = {field: value for field, name in names.items() if (value := os.environ.get(name))}
+    told = ", ".join(names[field] for field in given)
+    if given and not any(field in given for field in naming):
+        others = ", ".join(names[field] for field in naming)
+        raise ConfigError(f"{told}: this does not say which endpoint is meant; set one of {others}, too, or unset it.")
     try:
-        return LLMConfig(**named) if named else None
+        return LLMConfig(**given) if given else None
     except ConfigError as error:
-        raise ConfigError(f"the variables {', '.join(f'{prefix}{one.upper()}' for one in named)}: {error}") from None
+        raise ConfigError(f"the variables {told}: {error}") from None
 
 
 def with_key(profile: LLMConfig) -> LLMConfig:

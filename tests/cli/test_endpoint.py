@@ -1,5 +1,6 @@
 """The commands with vectors from an endpoint, as the environment names it."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,6 +65,20 @@ def test_an_endpoint_that_does_not_answer_is_named(filled: Memu, server: Scripte
     assert failed.code == 1
     assert f"{host} (words-1)" in failed.err
     assert KEY not in done.out + failed.err
+
+
+def test_an_endpoint_that_is_not_there_is_found_out_whatever_is_known_of_its_vectors(
+    memu: Memu, server: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMU_EMBEDDING_EMBED_DIMENSION", str(WIDTH))
+    assert memu("memorize", "--text", "I keep bees.").code == 0
+    assert memu("doctor").code == 0
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MEMU_EMBEDDING_BASE_URL", f"http://127.0.0.1:{deaf.getsockname()[1]}/v1")
+        done = memu("doctor")
+    assert done.code == 1
+    assert "ERROR  127.0.0.1" in done.out
 
 
 def test_variables_that_cannot_be_meant_are_named(filled: Memu, monkeypatch: pytest.MonkeyPatch) -> None:

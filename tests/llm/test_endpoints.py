@@ -8,7 +8,7 @@ import pytest
 
 from llm.conftest import KEY
 from memu import LLMConfig, MemoryService
-from memu.endpoints import EmbeddingConfig, LLMProfilesConfig, environment_profiles, with_key
+from memu.endpoints import EmbeddingConfig, LLMProfilesConfig, environment_embedding, environment_profiles, with_key
 from memu.errors import ConfigError
 from memu.options import parse
 from memu.presets import PRESETS
@@ -174,6 +174,19 @@ def test_the_environment_configures_a_model(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("MEMU_LLM_PROVIDER", "acme")
     with pytest.raises(ConfigError, match="MEMU_LLM_PROVIDER"):
         MemoryService(**LEXICAL)
+
+
+@pytest.mark.parametrize("variable", ["API_KEY", "EMBED_DIMENSION"])
+def test_a_variable_that_names_no_embedder_sends_nothing_anywhere(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"MEMU_EMBEDDING_{variable}", "128")
+    with pytest.raises(ConfigError, match=f"MEMU_EMBEDDING_{variable}.*MEMU_EMBEDDING_PROVIDER, .*_EMBED_MODEL"):
+        MemoryService()
+    for naming, value in {"PROVIDER": "openai", "BASE_URL": "http://localhost:1/v1", "EMBED_MODEL": "own"}.items():
+        with monkeypatch.context() as one:
+            one.setenv(f"MEMU_EMBEDDING_{naming}", value)
+            assert environment_embedding() is not None
 
 
 def test_a_key_of_the_environment_that_cannot_be_sent_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

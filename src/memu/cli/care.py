@@ -84,10 +84,10 @@ def _embedder() -> tuple["Embedder | None", str | None, str]:
     try:
         endpoint = environment_embedding()
         if endpoint is not None:
-            from memu.llm.embedder import EndpointEmbedder
+            from memu.llm.embedder import PROBE, EndpointEmbedder
 
             asked = EndpointEmbedder(endpoint)
-            _ = asked.identity  # which it answers only when it is there
+            asked.embed([PROBE])  # which it answers only when it is there
             return asked, None, fix
         fix = "install the weights again"
         return load_embedder(folder=environment_weights_dir()), None, fix
