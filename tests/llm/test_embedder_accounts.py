@@ -63,6 +63,17 @@ def test_memorize_and_retrieve_are_told_what_their_vectors_took(
     assert total.cost == pytest.approx((texts + 1) * 2.0 / 1_000_000)
 
 
+def test_where_there_is_nothing_to_embed_nothing_is_asked(
+    server: Scripted, memory: Callable[..., MemoryService]
+) -> None:
+    service = memory(memorize_config={"memory_categories": []})
+    result = service.sync.memorize("!!!")
+    assert (result["items"], result["usage"]["calls"], server.seen) == ([], 0, [])
+    service.sync.memorize(TEXT)
+    assert service.database.handle.embedder().dimension == WIDTH
+    assert service.sync.retrieve("Who keeps bees?")["signals"]["dense"] is True
+
+
 def test_single_memories_and_vectors_by_themselves_are_counted(
     server: Scripted, memory: Callable[..., MemoryService]
 ) -> None:

@@ -103,20 +103,21 @@ class LazyEmbedder:
 
     @property
     def recorded(self) -> Recorded | None:
-        """What a store records for the vectors made here."""
+        """What a store records for the vectors made here; None where none can be, or an endpoint has made none yet."""
         embedder = self.get()
-        if embedder is None:
+        unknown = self.settings.endpoint is not None and getattr(embedder, "dimension", None) is None
+        if embedder is None or unknown:  # to ask for the dimension alone would be on nobody's account
             return None
         identity = embedder.identity
         return Recorded(identity.name, identity.dimension, identity.normalized)
 
     def describe(self) -> dict[str, Any]:
         """What embeds, and where; an endpoint is not asked for its dimension."""
+        recorded = self.recorded
         if (endpoint := self.settings.endpoint) is not None:
-            dimension = getattr(self.get(), "dimension", None)
+            dimension = recorded.dimension if recorded else None
             told = {"name": endpoint.embed_model, "dimension": dimension, "normalized": True}
             return {**told, "endpoint": endpoint.host}
-        recorded = self.recorded
         return recorded.as_dict() if recorded else {"name": None, "reason": "lexical-only: no weights or none wanted"}
 
     def embed(self, texts: Sequence[str], progress: Progress | None = None) -> NDArray[np.float32] | None:
