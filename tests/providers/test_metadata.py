@@ -88,6 +88,14 @@ def test_metadata_are_jsonb_and_may_be_asked_for_and_set_by_hand(postgres: Place
         assert "metadata" not in (provider.retrieve_by_id("b", LONG) or {})
 
 
+def test_metadata_by_hand_that_look_like_a_tag_are_what_they_are(postgres: Place) -> None:
+    for given in ('{"$memorizz": "evil"}', '{"$memorizz": "evil", "value": 1}', '{"$memorizz": ["x"], "value": 1}'):
+        with postgres.open() as provider:
+            provider.delete_all(PERSONAS)
+            ask(postgres, f"INSERT INTO personas (name, metadata) VALUES ('by hand', '{given}')")
+            assert provider.list_all(PERSONAS)[0]["metadata"] == json.loads(given)
+
+
 def test_rows_that_were_inserted_by_hand_are_documents(postgres: Place) -> None:
     with postgres.open() as provider:
         ask(

@@ -134,6 +134,22 @@ def test_embedders_that_give_no_vector(answer: Any) -> None:
         provider.embed_text("x")
 
 
+def test_an_embedder_that_has_to_be_awaited_is_named() -> None:
+    async def vector(_: str) -> list[float]:
+        return [1.0]
+
+    class Awaited:
+        async def embed(self, texts: list[str]) -> list[list[float]]:
+            return [[1.0] for _ in texts]
+
+    for embedder in (vector, Awaited()):
+        with (
+            SQLiteProvider(SQLiteConfig(":memory:", embedder=embedder)) as provider,  # type: ignore[arg-type]
+            pytest.raises(VectorError, match="the embedder is a coroutine function"),
+        ):
+            provider.embed_text("x")
+
+
 def test_what_a_config_shows() -> None:
     shown = repr(PostgreSQLConfig(url=f"postgresql://u:{PASSWORD}@h:5/d?password={PASSWORD}", pool_size=7))
     assert "url='postgresql://u:***@h:5/d'" in shown

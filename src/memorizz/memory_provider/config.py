@@ -2,7 +2,7 @@
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any
@@ -128,9 +128,12 @@ class Opened:
             embedder = self._own_embedder
         given: Any = embedder.embed([text]) if hasattr(embedder, "embed") else [embedder(text)]
         try:
-            (vector,) = given
+            (vector,) = [given] if isinstance(given, Coroutine) else given
         except (TypeError, ValueError):
             raise VectorError("the embedder gave no list of one vector for one text: mend its embed(texts).") from None
+        if isinstance(vector, Coroutine):
+            vector.close()
+            raise VectorError("the embedder is a coroutine function: expected one that is called without await.")
         if vector is None:
             raise VectorError("the embedder gave None for a text: expected a list of numbers.")
         return np.asarray(vector_of(vector), np.float32)

@@ -86,7 +86,7 @@ def decoded(value: Any) -> Any:
         return [decoded(one) for one in value]
     if not isinstance(value, dict):
         return value
-    if TAG in value:
+    if value.keys() == {TAG, "value"} and str(value[TAG]) in _DECODERS:  # else it was written by hand
         return _DECODERS[value[TAG]](value["value"])
     return {key: decoded(one) for key, one in value.items()}
 
