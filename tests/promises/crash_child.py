@@ -253,7 +253,7 @@ def sweep(base: Path, scenario: str, first: int, step: int) -> dict[str, Any]:
 def main() -> None:
     folder, scenario, *rest = sys.argv[1:]
     first, step = (int(rest[0]), int(rest[1])) if rest else (1, 1)
-    embedder_for(EmbeddingConfig()).embed_lasting(["warm up"])
+    embedder_for(EmbeddingConfig()).embed(["warm up"])
     print(json.dumps(sweep(Path(folder), scenario, first, step)))
 
 
