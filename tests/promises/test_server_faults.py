@@ -250,7 +250,7 @@ def test_no_password_is_ever_shown(server: Server, dsn: str, tmp_path: Path, cap
             on.service(address, tmp_path)
         check_said(caught.value, f"{server.host}:{server.port}", wrong)
         errors.append(caught.value)
-    assert "check name and password" in str(errors[0])
+    assert "check the name and the password" in str(errors[0])
     assert "CREATE DATABASE" in str(errors[1])
     with on.service(dsn, tmp_path) as memory:
         memory.sync.memorize(chat("maya", 5))
