@@ -23,7 +23,7 @@ DATA = {"name": "My Memory", "content": "This is important information", "embedd
 TABLES = {
     "personas", "toolbox", "short_term_memory", "long_term_memory", "conversation_memory", "workflow_memory", "agents",
 }  # fmt: skip
-COLUMNS = {"id": "uuid", "name": "character varying", "embedding": "USER-DEFINED", "metadata": "json"}
+COLUMNS = {"id": "uuid", "name": "character varying", "embedding": "USER-DEFINED", "metadata": "jsonb"}
 TIMES = {"created_at": "timestamp with time zone", "updated_at": "timestamp with time zone"}
 
 
