@@ -33,6 +33,8 @@ def test_it(number):
     {end}
 """
 WAIT = "time.sleep(120)"
+RUN = "import pytest, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.exit(pytest.main())"
+"""Runs pytest so that it heeds an interrupt, which a shell has what it runs in the background ignore."""
 ALONE: tuple[str, ...] = ()
 PARALLEL = ("-n", "2")
 
@@ -47,7 +49,7 @@ class Run:
         environment = {name: value for name, value in os.environ.items() if name != VARIABLE}
         here = [str(TESTS), str(TESTS.parent / "src"), environment.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "servers.plugin", *options, "."],
+            [sys.executable, "-c", RUN, "-q", "-p", "no:cacheprovider", "-p", "servers.plugin", *options, "."],
             cwd=folder,
             env={**environment, "PYTHONPATH": os.pathsep.join(here)},
             stdout=subprocess.DEVNULL,
