@@ -162,3 +162,10 @@ class MongoBackend(OnServer):
         gone = [one["turn"] for one in head["abandoned"]]
         found = rows[table].find({"_born": {"$lte": head["seq"], "$nin": gone}})
         return [one for one in found if one["_died"] > head["seq"] or one["_died"] in gone]
+
+
+SERVERS = (PostgresBackend, MariaDBBackend, MySQLBackend)
+"""The servers that speak SQL."""
+BACKENDS = (SQLiteBackend, InMemoryBackend, *SERVERS)
+EVERY = (*BACKENDS, MongoBackend)
+DURABLE = (SQLiteBackend, *SERVERS)

@@ -10,14 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from conformance.backends import (
-    InMemoryBackend,
-    MariaDBBackend,
-    MongoBackend,
-    MySQLBackend,
-    PostgresBackend,
-    SQLiteBackend,
-)
+from conformance.backends import EVERY, SQLiteBackend
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
 from memu.database.core import Database
@@ -25,7 +18,7 @@ from memu.errors import MemuError
 from memu.scope import Scope
 from memu.testing import Backend
 
-OTHERS: tuple[type[Backend], ...] = (InMemoryBackend, PostgresBackend, MariaDBBackend, MySQLBackend, MongoBackend)
+OTHERS: tuple[type[Backend], ...] = tuple(kind for kind in EVERY if kind is not SQLiteBackend)
 """The backends that are compared with SQLite."""
 
 TOLERANCE = 1e-4

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from conformance.backends import SQLiteBackend
+from conformance.backends import BACKENDS, SQLiteBackend
 from memu import errors
 from memu.app.service import MemoryService
 from memu.scope import Scope
 from memu.testing import ALICE, Backend
 from memu.testing.speech import FACTS, talk
-from promises.worlds import BACKENDS, fresh
+from promises.worlds import fresh
 
 Refused = tuple[type[errors.MemuError], type[BaseException], str]
 

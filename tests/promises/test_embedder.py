@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.backends import ServerBackend
+from conformance.backends import DURABLE, ServerBackend
 from memu.app.service import MemoryService
 from memu.backends.schema import META
 from memu.embedding.minilm import IDENTITY
@@ -17,7 +17,7 @@ from memu.errors import ConfigError, EmbedderMismatch, VectorError
 from memu.scope import Scope
 from memu.testing import ALICE, Backend
 from memu.testing.speech import FACTS, talk
-from promises.worlds import DURABLE, fresh
+from promises.worlds import fresh
 
 LOCAL = {"embedding_config": {"provider": "local"}}
 

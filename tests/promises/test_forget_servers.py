@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from conformance.backends import ServerBackend
+from conformance.backends import SERVERS, ServerBackend
 from memu.app.service import MemoryService
 from memu.backends.schema import META, STAGED
 from memu.testing import Rows
 from promises.conversations import chat
 from promises.test_forget import CANARY, fill, holders
-from promises.worlds import SERVERS, fresh
+from promises.worlds import fresh
 
 
 def _fill_everywhere(service: MemoryService, folder: Path, word: str) -> None:

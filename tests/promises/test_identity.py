@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from conformance.backends import MariaDBBackend, MySQLBackend, PostgresBackend, ServerBackend
+from conformance.backends import BACKENDS, SERVERS, MariaDBBackend, MySQLBackend, PostgresBackend, ServerBackend
 from memu.app.service import MemoryService
 from memu.backends.schema import ITEMS
 from memu.errors import InputError
 from memu.scope import Scope
 from memu.testing import ALICE, Backend
 from memu.testing.speech import FACTS, said, talk
-from promises.worlds import BACKENDS, SERVERS, fresh
+from promises.worlds import fresh
 
 LOOKALIKES = [
     "alice",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conformance.backends import SQLiteBackend
+from conformance.backends import EVERY, SQLiteBackend
 from memu.app.service import MemoryService
 from memu.backends.schema import ITEMS, LINKS, RESOURCES, TEXTS
 from memu.database.core import Database
@@ -17,7 +17,7 @@ from memu.errors import InputError, MemuError, NotFoundError, ScopeError
 from memu.scope import Scope
 from memu.testing import ALICE, BOB
 from memu.testing.speech import FACTS, talk
-from promises.worlds import EVERY, SECRET, World, shared_world
+from promises.worlds import SECRET, World, shared_world
 
 Call = Callable[[World], Any]
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from conformance.backends import ServerBackend, SQLiteBackend
+from conformance.backends import SERVERS, ServerBackend, SQLiteBackend
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
 from memu.errors import ClosedError, ConfigError, ModelKeyMissing, SchemaError, StorageError, StorageReadOnly
 from memu.testing import ALICE
 from memu.testing.speech import FACTS, talk
-from promises.worlds import SERVERS, fresh
+from promises.worlds import fresh
 
 READS: dict[str, Callable[[SyncService], Any]] = {
     "retrieve": lambda m: m.retrieve("Lisbon", ALICE),

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conformance.backends import BACKENDS, SERVERS
 from memu.errors import MemuError
 from memu.testing import ALICE
 from memu.testing.speech import FACTS
-from promises.worlds import BACKENDS, SERVERS, fresh
+from promises.worlds import fresh
 
 CASES = {
     kind: settings(derandomize=True, deadline=None, database=None, max_examples=30 if kind in SERVERS else 60)

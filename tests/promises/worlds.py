@@ -5,25 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from conformance.backends import (
-    InMemoryBackend,
-    MariaDBBackend,
-    MongoBackend,
-    MySQLBackend,
-    PostgresBackend,
-    SQLiteBackend,
-)
 from memu.app.service import MemoryService
 from memu.app.sync import SyncService
 from memu.scope import Scope
 from memu.testing import ALICE, BOB, Backend
 from memu.testing.speech import FACTS, talk
 
-SERVERS = (PostgresBackend, MariaDBBackend, MySQLBackend)
-"""The servers that speak SQL."""
-BACKENDS = (SQLiteBackend, InMemoryBackend, *SERVERS)
-EVERY = (*BACKENDS, MongoBackend)
-DURABLE = (SQLiteBackend, *SERVERS)
 SECRET = "xylograph"
 """A word that only Alice ever used."""
 

@@ -21,6 +21,9 @@ BUSY_SECONDS = 30.0
 MAKING = "schema"
 """The lock of who makes or migrates the tables."""
 
+MADE = 'tables are made when a store is opened, unless ddl_mode is "validate".'
+"""What to know where a table is missing."""
+
 BY_HAND = "by_hand"
 """The note on a table whose rows may also come by hand."""
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from memu import errors
-from memu.backends.dialects import BUSY_SECONDS, Fault
+from memu.backends.dialects import BUSY_SECONDS, MADE, Fault
 from memu.backends.mongo_address import Address
 from memu.backends.server import ASK
 
@@ -82,7 +82,7 @@ def _refusal(error: Exception, address: Address) -> Fault:
         FULL: (errors.StorageFull, f"{place}: the server could not write: {said}. Is its disk full?"),
         MISSING: (
             errors.SchemaError,
-            f'{place}: {said}; tables are made when a store is opened, unless ddl_mode is "validate".',
+            f"{place}: {said}; {MADE}",
         ),
     }
     other: Fault = (errors.StorageError, f"{place} refused the statement: {said}.")

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from memu import errors
 from memu.backends.base import ALONE
-from memu.backends.dialects import BUSY_SECONDS, MAKING, Fault, pointer, words
+from memu.backends.dialects import BUSY_SECONDS, MADE, MAKING, Fault, pointer, words
 from memu.backends.server import Server, end_silence
 from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, JsonVector, LongText, UtcTime
 from memu.settings import PoolConfig
@@ -267,7 +267,7 @@ class MySQL(Server):
             ),
             (1146,): (
                 errors.SchemaError,
-                f'{place}: {said}; tables are made when a store is opened, unless ddl_mode is "validate".',
+                f"{place}: {said}; {MADE}",
             ),
             (1118, 1153, 1264, 1292, 1300, 1301, 1366, 1406, 3140, 3141): (
                 errors.InputError,

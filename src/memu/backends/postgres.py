@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from memu import errors
 from memu.backends.base import ALONE, Capability, Where
 from memu.backends.clauses import clause
-from memu.backends.dialects import BUSY_SECONDS, BY_HAND, MAKING, Fault, on_conflict, words
+from memu.backends.dialects import BUSY_SECONDS, BY_HAND, MADE, MAKING, Fault, on_conflict, words
 from memu.backends.pgvector import Few, Rows, Searches, few, has_index, make_index
 from memu.backends.server import SILENCE, Server
 from memu.backends.types import LARGEST_EXACT, ExactNumber, Json, Jsonb, PgVector, UtcTime
@@ -243,7 +243,7 @@ class Postgres(Server):
             ),
             "42P01": (
                 errors.SchemaError,
-                f'{place}: {said}; tables are made when a store is opened, unless ddl_mode is "validate".',
+                f"{place}: {said}; {MADE}",
             ),
             "53100": (errors.StorageFull, f"{place}: the disk of the server is full: {said}."),
             "53200": (errors.StorageFull, f"{place}: the server is out of memory: {said}."),
